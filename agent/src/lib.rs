@@ -1,0 +1,2 @@
+//! The voice agent: turn taking, dialogue, providers. Hears and speaks through a
+//! [`trunkline_media::port::AudioPort`]; must never know SIP, RTP, trunks or rules.

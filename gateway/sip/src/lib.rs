@@ -1,0 +1,9 @@
+//! The SIP protocol, sans-IO: bytes and time in; bytes, events and the next deadline out.
+//!
+//! What it must never know: sockets, tokio, threads, the system clock, randomness that was not handed
+//! in, SDP beyond "a body", trunks, media. The path: datagram → `message` (one buffer, offsets) →
+//! `transaction` (the four machines of RFC 3261 §17 with RFC 6026) → `dialog` → [`Event`]; back:
+//! command → `dialog` → `transaction` → datagram. `Endpoint` is the one door.
+//!
+//! The contract is quinn-proto's: after every input, drain `poll()` until it is `None`, then sleep
+//! until `poll_timeout()`.

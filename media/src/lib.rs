@@ -1,0 +1,13 @@
+//! Sound on the wire and off it: RTP, RTCP, SDP, codecs, jitter, DTMF, recording, and the 20 ms clock.
+//!
+//! What it must never know: SIP, trunks, rules, agents, rooms, configuration files. It is handed a
+//! negotiated session and an [`port::LegPort`]; it hands back events and figures.
+//!
+//! The path: datagram → `rtp` (session: sequence, loss, jitter) → `jitter` (buffer, concealment) →
+//! `codec` → [`port`] ⇄ company; back: [`port`] → `codec` → `rtp` → datagram. All of it is run by
+//! `engine`, one thread a core, each leg on one thread for its life, each 20 ms tick in four phases.
+//! `sdp` (offer and answer) is pure and runs with the signalling.
+//!
+//! Pure: everything but `engine` and `ports`. Nothing here allocates, locks, formats or logs per packet.
+
+pub mod port;
