@@ -1,1 +1,30 @@
 //! Whole-system tests: the program as users run it, with peers that we did not write.
+//!
+//! [`gateway::Gateway`] starts the built program with a configuration and a folder of its own, on ports
+//! that the kernel gave, and ends it at the end of the test (it asserts that nothing is left).
+//! [`sipp`], [`baresip`] are strangers that call it; [`wire`] sends what no good phone would;
+//! [`ears`] judges sound: tones by Goertzel, speech by Whisper.
+
+pub mod baresip;
+pub mod ears;
+pub mod gateway;
+pub mod sipp;
+pub mod wire;
+
+use std::net::UdpSocket;
+
+/// A UDP port of loopback that nobody holds, with the next one free as well.
+#[must_use]
+pub fn free_port() -> u16 {
+    for _ in 0..200 {
+        if let Ok(a) = UdpSocket::bind("127.0.0.1:0")
+            && let Ok(address) = a.local_addr()
+            && address.port() < 65_000
+            && std::net::TcpListener::bind(address).is_ok()
+            && UdpSocket::bind(("127.0.0.1", address.port() + 1)).is_ok()
+        {
+            return address.port();
+        }
+    }
+    panic!("no free UDP port on loopback");
+}

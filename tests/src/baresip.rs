@@ -1,0 +1,80 @@
+//! baresip, a telephone that we did not write.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// A baresip with a configuration of its own that speaks one WAV file and records what it hears.
+pub struct Baresip {
+    child: Child,
+    folder: TempDir,
+}
+
+impl Baresip {
+    /// Calls `uri`, speaks `speech`, and hangs up after `seconds` if the other side has not.
+    ///
+    /// `codec` is baresip's own name and rate, such as `PCMU/8000/1` or `opus/48000/2`.
+    #[must_use]
+    pub fn call(uri: &str, speech: &Path, seconds: u32, codec: &str, transport: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let port = crate::free_port();
+        let media = crate::free_port();
+        let config = format!(
+            "sip_listen 127.0.0.1:{port}\naudio_player aufile,{heard}\naudio_source aufile,{speech}\naudio_alert aufile,{heard}\n\
+             audio_level no\nausrc_srate 8000\nauplay_srate 8000\nausrc_format s16\nauplay_format s16\n\
+             rtp_ports {media}-{end}\nrtcp_mux no\njitter_buffer_delay 2-5\n\
+             module_path /usr/lib/baresip/modules\nmodule stdio.so\nmodule g711.so\nmodule g722.so\nmodule opus.so\nmodule aufile.so\nmodule sndfile.so\n\
+             module_tmp uuid.so\nmodule_tmp account.so\nmodule_app menu.so\nsnd_path {folder}\n",
+            heard = folder.path().join("heard.wav").display(),
+            speech = speech.display(),
+            end = media + 100,
+            folder = folder.path().display(),
+        );
+        fs::write(folder.path().join("config"), config).expect("config");
+        fs::write(
+            folder.path().join("accounts"),
+            format!("<sip:baresip@127.0.0.1:{port};transport={transport}>;regint=0;audio_codecs={codec}\n"),
+        )
+        .expect("accounts");
+        fs::write(folder.path().join("contacts"), "").expect("contacts");
+        let log = fs::File::create(folder.path().join("log.txt")).expect("log");
+        let child = Command::new("baresip")
+            .args(["-f".as_ref(), folder.path().as_os_str()])
+            .args(["-s", "-t", &seconds.to_string(), "-e", &format!("/dial {uri}")])
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("log"))
+            .stderr(log)
+            .spawn()
+            .expect("baresip runs; Debian package baresip-core");
+        Self { child, folder }
+    }
+
+    /// Waits for its end and gives what it heard (a WAV file), and what it printed.
+    #[must_use]
+    pub fn finish(mut self, patience: Duration) -> (PathBuf, String, TempDir) {
+        let end = Instant::now() + patience;
+        while Instant::now() < end && matches!(self.child.try_wait(), Ok(None)) {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let printed = fs::read_to_string(self.folder.path().join("log.txt")).unwrap_or_default();
+        let heard = fs::read_dir(self.folder.path())
+            .expect("folder")
+            .filter_map(Result::ok)
+            .map(|e| e.path())
+            .find(|p| p.to_string_lossy().ends_with("-dec.wav"))
+            .unwrap_or_default();
+        let kept = std::mem::replace(&mut self.folder, tempfile::tempdir().expect("a folder"));
+        (heard, printed, kept)
+    }
+}
+
+impl Drop for Baresip {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
