@@ -1,2 +1,10 @@
 //! The voice agent: turn taking, dialogue, providers. Hears and speaks through a
 //! [`trunkline_media::port::AudioPort`]; must never know SIP, RTP, trunks or rules.
+//!
+//! The path, 20 ms by 20 ms on one thread ([`host`]): `hear` ring → VAD → [`provider::Stt`] → `turn`
+//! (the arbiter, a pure machine) → [`dialogue`] → [`provider::Tts`] → playout → `speak` ring. Whatever
+//! belongs to a turn carries its [`provider::Generation`].
+
+pub mod dialogue;
+pub mod host;
+pub mod provider;

@@ -10,4 +10,8 @@
 //!
 //! Pure: everything but `engine` and `ports`. Nothing here allocates, locks, formats or logs per packet.
 
+pub mod engine;
+pub mod event;
 pub mod port;
+pub mod sdp;
+pub mod session;

@@ -23,7 +23,12 @@ pub fn channel(path: &Path, channel: usize) -> (Vec<i16>, u32) {
                 let end = (at + 8 + size).min(bytes.len());
                 let samples = bytes[at + 8..end]
                     .chunks_exact(2 * channels)
-                    .map(|f| i16::from_le_bytes([f[2 * channel.min(channels - 1)], f[2 * channel.min(channels - 1) + 1]]))
+                    .map(|f| {
+                        i16::from_le_bytes([
+                            f[2 * channel.min(channels - 1)],
+                            f[2 * channel.min(channels - 1) + 1],
+                        ])
+                    })
                     .collect();
                 return (samples, rate);
             }
@@ -87,9 +92,15 @@ pub fn speak(folder: &Path, script: &[(f64, &str)], tail: f64) -> PathBuf {
     let out = folder.join("caller.wav");
     let mut parts: Vec<PathBuf> = Vec::new();
     for (n, (pause, text)) in script.iter().enumerate() {
-        let (silence, speech, even) =
-            (folder.join(format!("{n}-a.wav")), folder.join(format!("{n}-b.wav")), folder.join(format!("{n}-c.wav")));
-        run("sox", &["-n", "-r", "8000", "-c", "1", "-b", "16", &text_of(&silence), "trim", "0", &pause.to_string()]);
+        let (silence, speech, even) = (
+            folder.join(format!("{n}-a.wav")),
+            folder.join(format!("{n}-b.wav")),
+            folder.join(format!("{n}-c.wav")),
+        );
+        run(
+            "sox",
+            &["-n", "-r", "8000", "-c", "1", "-b", "16", &text_of(&silence), "trim", "0", &pause.to_string()],
+        );
         run("flite", &["-voice", "rms", "-t", text, "-o", &text_of(&speech)]);
         run("sox", &[&text_of(&speech), "-r", "8000", "-c", "1", "-b", "16", &text_of(&even), "norm", "-6"]);
         parts.extend([silence, even]);
@@ -109,7 +120,22 @@ pub fn tone(folder: &Path, hertz: u32, seconds: u32) -> PathBuf {
     let out = folder.join(format!("tone-{hertz}.wav"));
     run(
         "sox",
-        &["-n", "-r", "8000", "-c", "1", "-b", "16", &text_of(&out), "synth", &seconds.to_string(), "sine", &hertz.to_string(), "vol", "0.3"],
+        &[
+            "-n",
+            "-r",
+            "8000",
+            "-c",
+            "1",
+            "-b",
+            "16",
+            &text_of(&out),
+            "synth",
+            &seconds.to_string(),
+            "sine",
+            &hertz.to_string(),
+            "vol",
+            "0.3",
+        ],
     );
     out
 }

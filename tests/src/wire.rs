@@ -69,7 +69,9 @@ impl Peer {
         self.send(self.request("INVITE", id, 1, None, Some(&sdp)).as_bytes());
         let ok = self
             .expect(Duration::from_secs(5), |m| {
-                m.contains(&format!("Call-ID: {id}")) && status(m).is_some_and(|s| s >= 200) && m.contains("INVITE")
+                m.contains(&format!("Call-ID: {id}"))
+                    && status(m).is_some_and(|s| s >= 200)
+                    && m.contains("INVITE")
             })
             .ok_or("no final answer to a valid INVITE")?;
         if status(&ok) != Some(200) {
@@ -87,7 +89,14 @@ impl Peer {
 
     /// A plain request of one call.
     #[must_use]
-    pub fn request(&self, method: &str, id: &str, cseq: u32, to_tag: Option<&str>, sdp: Option<&str>) -> String {
+    pub fn request(
+        &self,
+        method: &str,
+        id: &str,
+        cseq: u32,
+        to_tag: Option<&str>,
+        sdp: Option<&str>,
+    ) -> String {
         let me = self.address();
         let body = sdp.unwrap_or_default();
         let to_tag = to_tag.map(|t| format!(";tag={t}")).unwrap_or_default();

@@ -3,7 +3,21 @@
 //! What it must never know: sockets, tokio, threads, the system clock, randomness that was not handed
 //! in, SDP beyond "a body", trunks, media. The path: datagram → `message` (one buffer, offsets) →
 //! `transaction` (the four machines of RFC 3261 §17 with RFC 6026) → `dialog` → [`Event`]; back:
-//! command → `dialog` → `transaction` → datagram. `Endpoint` is the one door.
+//! command → `dialog` → `transaction` → datagram. [`Endpoint`] is the one door.
 //!
 //! The contract is quinn-proto's: after every input, drain `poll()` until it is `None`, then sleep
 //! until `poll_timeout()`.
+
+#![cfg_attr(not(test), warn(clippy::indexing_slicing))]
+
+pub mod auth;
+pub mod endpoint;
+mod flow;
+pub mod message;
+
+pub use endpoint::{CallHandle, CommandError, Config, Counts, End, Endpoint, Event, Extra, Invite, Output};
+pub use flow::{ConnId, Flow, Transport};
+pub use message::Message;
+
+/// Monotonic time since an epoch of the driver's choosing; a plain number.
+pub type Time = std::time::Duration;

@@ -1,0 +1,274 @@
+//! The one door of the crate: datagrams and commands in; datagrams, events and a deadline out.
+//!
+//! Contract (as quinn-proto's): after every `receive`, `command`, `handle_timeout` or
+//! `transport_failed`, drain [`Endpoint::poll`] until it is `None`, then sleep until
+//! [`Endpoint::poll_timeout`] or the next input.
+
+mod event;
+
+pub use event::{CallHandle, End, Event, Output};
+
+use crate::{Flow, Message, Time};
+use bytes::Bytes;
+
+/// How this endpoint behaves; fixed for its life.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// User-Agent and Server.
+    pub user_agent: String,
+    /// RFC 3261 T1, T2, T4.
+    pub t1: Time,
+    /// Longest interval between repetitions.
+    pub t2: Time,
+    /// How long a message stays in the network.
+    pub t4: Time,
+    /// Session interval that we ask for, in seconds; 0 asks for none (a peer's wish is honoured all the same).
+    pub session_expires: u32,
+    /// Smallest session interval that we accept (at least 90, RFC 4028 §5); below it 422.
+    pub min_se: u32,
+    /// Most transactions at a time; a request above it gets 503 with Retry-After, without a transaction.
+    pub transactions: usize,
+    /// Most calls at a time, likewise.
+    pub calls: usize,
+    /// Most TCP or UDP bytes of one request before TCP is chosen instead of UDP (RFC 3261 §18.1.1): 1300.
+    pub udp_limit: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            user_agent: concat!("trunkline/", env!("CARGO_PKG_VERSION")).to_owned(),
+            t1: Time::from_millis(500),
+            t2: Time::from_secs(4),
+            t4: Time::from_secs(5),
+            session_expires: 1800,
+            min_se: 90,
+            transactions: 100_000,
+            calls: 20_000,
+            udp_limit: 1300,
+        }
+    }
+}
+
+/// A header that the caller of a command adds. CR, LF or NUL in it is refused when it is encoded.
+pub type Extra = (String, String);
+
+/// An outgoing INVITE.
+#[derive(Debug, Clone)]
+pub struct Invite {
+    /// Request-URI.
+    pub uri: String,
+    /// Where to send it first. For TCP without `connection` one is opened.
+    pub flow: Flow,
+    /// From, as `"Name" <sip:user@host>` without a tag.
+    pub from: String,
+    /// To, without a tag; empty: the Request-URI in angle brackets.
+    pub to: String,
+    /// User part of our Contact.
+    pub contact_user: String,
+    /// Route set that the request starts with (an outbound proxy), in order.
+    pub route: Vec<String>,
+    /// More headers.
+    pub headers: Vec<Extra>,
+    /// The offer; `None` for a delayed offer.
+    pub sdp: Option<Bytes>,
+    /// For 401 and 407.
+    pub credentials: Option<crate::auth::Credentials>,
+    /// Gives up (CANCEL) when nothing final came within this time.
+    pub ring_timeout: Time,
+}
+
+/// Why a command was not carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommandError {
+    /// The handle's call is over.
+    #[error("the call is over")]
+    NoCall,
+    /// Not in this state of the call.
+    #[error("the call is not in a state for this")]
+    State,
+    /// A value holds CR, LF or NUL, or is no URI.
+    #[error("a value cannot stand in a SIP message")]
+    Value,
+    /// An offer of ours or the peer's is open (RFC 3264 §4).
+    #[error("another offer is open")]
+    OfferOpen,
+    /// The tables are full.
+    #[error("too many calls or transactions")]
+    Full,
+}
+
+/// What is held at this moment; all zero when nothing is going on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Transactions, lingering ones too.
+    pub transactions: usize,
+    /// Calls (INVITE usages).
+    pub calls: usize,
+    /// Dialogs, early ones too.
+    pub dialogs: usize,
+}
+
+/// The endpoint.
+#[derive(Debug)]
+pub struct Endpoint {}
+
+#[allow(unused_variables, clippy::todo, clippy::missing_errors_doc)]
+impl Endpoint {
+    /// `seed` is the only randomness: tags, branches, Call-IDs, nonce keys come of it.
+    #[must_use]
+    pub fn new(config: Config, seed: [u8; 32]) -> Self {
+        todo!()
+    }
+    /// One datagram, or one message of a stream. Anything may stand in it.
+    pub fn receive(&mut self, now: Time, flow: Flow, bytes: Bytes) {
+        todo!()
+    }
+    /// A flow broke or could not be opened; `sent` of its requests are answered 503 inside.
+    pub fn transport_failed(&mut self, now: Time, flow: Flow) {
+        todo!()
+    }
+    /// The next thing to do or to know.
+    pub fn poll(&mut self) -> Option<Output> {
+        todo!()
+    }
+    /// When `handle_timeout` is wanted next.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Time> {
+        todo!()
+    }
+    /// The time has come.
+    pub fn handle_timeout(&mut self, now: Time) {
+        todo!()
+    }
+    /// From now on new INVITEs and OPTIONS get 503 with this Retry-After; `None` ends it. Calls go on.
+    pub fn set_draining(&mut self, retry_after: Option<u32>) {
+        todo!()
+    }
+    /// What is held.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        todo!()
+    }
+
+    // --- answering a call
+    /// 180 to 183, once or repeatedly; reliable when `reliable` and the peer can (100rel), and always
+    /// when the peer requires it.
+    pub fn ring(
+        &mut self,
+        now: Time,
+        call: CallHandle,
+        status: u16,
+        sdp: Option<Bytes>,
+        reliable: bool,
+        headers: &[Extra],
+    ) -> Result<(), CommandError> {
+        todo!()
+    }
+    /// 200. `sdp` is the answer, or the offer when the INVITE had none.
+    pub fn answer(
+        &mut self,
+        now: Time,
+        call: CallHandle,
+        sdp: Bytes,
+        headers: &[Extra],
+    ) -> Result<(), CommandError> {
+        todo!()
+    }
+    /// A final 3xx–6xx; `reason` empty: the RFC's phrase. The call ends with [`End::Refused`].
+    pub fn reject(
+        &mut self,
+        now: Time,
+        call: CallHandle,
+        status: u16,
+        reason: &str,
+        headers: &[Extra],
+    ) -> Result<(), CommandError> {
+        todo!()
+    }
+    /// 401 with a challenge for each algorithm (SHA-256, MD5); the call ends with `Refused(401)`, the
+    /// retry comes as a new `Incoming`.
+    pub fn challenge(
+        &mut self,
+        now: Time,
+        call: CallHandle,
+        realm: &str,
+        stale: bool,
+    ) -> Result<(), CommandError> {
+        todo!()
+    }
+    /// Do the credentials of this INVITE fit?
+    pub fn verify(
+        &mut self,
+        now: Time,
+        invite: &Message,
+        flow: &Flow,
+        realm: &str,
+        username: &str,
+        password: &str,
+    ) -> crate::auth::Verdict {
+        todo!()
+    }
+
+    // --- placing a call
+    /// Sends an INVITE.
+    pub fn invite(&mut self, now: Time, invite: Invite) -> Result<CallHandle, CommandError> {
+        todo!()
+    }
+    /// The ACK of a 2xx that carried the offer, with our answer.
+    pub fn acknowledge(&mut self, now: Time, call: CallHandle, sdp: Bytes) -> Result<(), CommandError> {
+        todo!()
+    }
+
+    // --- in a call
+    /// Answers [`Event::Offer`] with 200.
+    pub fn accept_offer(&mut self, now: Time, call: CallHandle, sdp: Bytes) -> Result<(), CommandError> {
+        todo!()
+    }
+    /// Answers [`Event::Offer`] with 488 or the like.
+    pub fn refuse_offer(
+        &mut self,
+        now: Time,
+        call: CallHandle,
+        status: u16,
+        reason: &str,
+    ) -> Result<(), CommandError> {
+        todo!()
+    }
+    /// Our own offer: a re-INVITE in a confirmed call, an UPDATE before (where the peer allows it).
+    pub fn offer(&mut self, now: Time, call: CallHandle, sdp: Bytes) -> Result<(), CommandError> {
+        todo!()
+    }
+    /// INFO, such as `application/dtmf-relay`.
+    pub fn info(
+        &mut self,
+        now: Time,
+        call: CallHandle,
+        content_type: &str,
+        body: Bytes,
+    ) -> Result<(), CommandError> {
+        todo!()
+    }
+    /// Ends the call, whatever its state: 480 to an INVITE not answered, CANCEL for one of ours, BYE
+    /// (after the ACK of our 2xx, RFC 3261 §15) in a call. `reason` is a Reason header (RFC 3326) or empty.
+    pub fn hang_up(&mut self, now: Time, call: CallHandle, reason: &str) -> Result<(), CommandError> {
+        todo!()
+    }
+    /// Call-ID, local tag and remote tag of a call.
+    #[must_use]
+    pub fn identity(&self, call: CallHandle) -> Option<Identity> {
+        todo!()
+    }
+}
+
+/// The names of a dialog (RFC 3261 §12).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Call-ID.
+    pub call_id: String,
+    /// Our tag.
+    pub local_tag: String,
+    /// Theirs; empty while unknown.
+    pub remote_tag: String,
+}

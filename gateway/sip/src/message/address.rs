@@ -1,0 +1,134 @@
+//! `From`, `To`, `Contact`, `Route`: a display name, a URI in brackets or bare, parameters.
+
+use super::text::{Params, find_outside, unquoted};
+use super::uri::{Uri, UriError};
+use std::borrow::Cow;
+
+/// One address of a header; borrows its text, parses its URI only when asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NameAddr<'a> {
+    /// The display name as written, quotes included; empty when there is none.
+    pub display_raw: &'a str,
+    /// The URI without its brackets.
+    pub uri_raw: &'a str,
+    /// Parameters of the header (behind the brackets; RFC 3261 §20.10 for the bare form).
+    pub params: Params<'a>,
+}
+
+/// What is wrong with an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AddressError {
+    /// A `<` without its `>`, or text behind it.
+    #[error("unbalanced angle brackets")]
+    Brackets,
+    /// A quote that does not end.
+    #[error("unterminated quoted string")]
+    Quote,
+    /// No URI at all.
+    #[error("no URI")]
+    Empty,
+    /// A display name that is neither quoted nor tokens, or white space inside the bare form.
+    #[error("malformed display name")]
+    Display,
+    /// The URI itself.
+    #[error(transparent)]
+    Uri(#[from] UriError),
+}
+
+impl<'a> NameAddr<'a> {
+    /// Parses one address.
+    ///
+    /// # Errors
+    /// [`AddressError`] says what is wrong.
+    pub fn parse(text: &'a str) -> Result<Self, AddressError> {
+        let text = text.trim();
+        let Some(open) = bracket(text)? else { return Self::bare(text) };
+        let display_raw = text.get(..open).unwrap_or("").trim_end();
+        let rest = text.get(open + 1..).unwrap_or("");
+        let close = rest.find('>').ok_or(AddressError::Brackets)?;
+        let uri_raw = rest.get(..close).unwrap_or("");
+        if uri_raw.is_empty() {
+            return Err(AddressError::Empty);
+        }
+        let tail = rest.get(close + 1..).unwrap_or("").trim();
+        if !tail.is_empty() && !tail.starts_with(';') {
+            return Err(AddressError::Brackets);
+        }
+        Ok(Self { display_raw, uri_raw, params: Params::new(tail) })
+    }
+
+    fn bare(text: &'a str) -> Result<Self, AddressError> {
+        let (uri_raw, params) = match find_outside(text, b';') {
+            Some(n) => (text.get(..n).unwrap_or("").trim(), text.get(n..).unwrap_or("")),
+            None => (text, ""),
+        };
+        if uri_raw.is_empty() {
+            return Err(AddressError::Empty);
+        }
+        if uri_raw.bytes().any(|b| b == b' ' || b == b'\t' || b == b'>') {
+            return Err(AddressError::Display);
+        }
+        Ok(Self { display_raw: "", uri_raw, params: Params::new(params) })
+    }
+
+    /// The URI.
+    ///
+    /// # Errors
+    /// [`UriError`].
+    pub fn uri(&self) -> Result<Uri<'a>, UriError> {
+        Uri::parse(self.uri_raw)
+    }
+
+    /// The display name without quotes and escapes.
+    #[must_use]
+    pub fn display(&self) -> Cow<'a, str> {
+        unquoted(self.display_raw)
+    }
+
+    /// The `tag` parameter; an empty one counts as none.
+    #[must_use]
+    pub fn tag(&self) -> Option<&'a str> {
+        self.params.get("tag").filter(|t| !t.is_empty())
+    }
+}
+
+/// Where the `<` of the URI stands: outside a quoted display name.
+fn bracket(text: &str) -> Result<Option<usize>, AddressError> {
+    let (mut quoted, mut escaped) = (false, false);
+    for (n, b) in text.bytes().enumerate() {
+        match b {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'<' if !quoted => return Ok(Some(n)),
+            _ => {}
+        }
+    }
+    if quoted { Err(AddressError::Quote) } else { Ok(None) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn display_names_quoted_or_not_and_none() {
+        for (text, display, uri, tag) in [
+            ("\"J. \\\"R\\\" <x>\" <sip:a@b;x=1>;tag=9", "J. \"R\" <x>", "sip:a@b;x=1", Some("9")),
+            ("Bob Smith <sip:b@c>", "Bob Smith", "sip:b@c", None),
+            ("sip:c@d;tag=7", "", "sip:c@d", Some("7")),
+            ("<tel:+1>", "", "tel:+1", None),
+        ] {
+            let address = NameAddr::parse(text).unwrap();
+            assert_eq!((address.display().as_ref(), address.uri_raw, address.tag()), (display, uri, tag));
+        }
+    }
+
+    #[test]
+    fn unbalanced_quotes_and_brackets_are_refused() {
+        assert_eq!(NameAddr::parse("\"Mr. J. User <sip:a@b>"), Err(AddressError::Quote));
+        assert_eq!(NameAddr::parse("<sip:a@b"), Err(AddressError::Brackets));
+        assert_eq!(NameAddr::parse("Bell, Alexander sip:a@b"), Err(AddressError::Display));
+    }
+}

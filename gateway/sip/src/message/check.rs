@@ -1,0 +1,86 @@
+//! What a request that could be framed must hold before anything is made of it (RFC 3261 §8.1.1).
+
+use super::error::{ParseError, Wrong};
+use super::{HeaderName, Message, Method};
+
+/// Headers that stand once; a second one makes the request ambiguous (RFC 4475 §3.3.8).
+const ONCE: [HeaderName; 7] = [
+    HeaderName::From,
+    HeaderName::To,
+    HeaderName::CallId,
+    HeaderName::CSeq,
+    HeaderName::MaxForwards,
+    HeaderName::ContentLength,
+    HeaderName::ContentType,
+];
+
+impl Message {
+    /// Checks a request.
+    ///
+    /// # Errors
+    /// The first fault, which deserves 400 with its text as the reason.
+    pub fn check(&self) -> Result<(), ParseError> {
+        let fault = |wrong| Err(ParseError::new(wrong, 0));
+        for name in ONCE {
+            if self.count(name) > 1 {
+                return fault(Wrong::Twice(name.as_str()));
+            }
+        }
+        if self.via().is_err() {
+            return fault(if self.count(HeaderName::Via) == 0 {
+                Wrong::Missing("Via")
+            } else {
+                Wrong::Malformed("Via")
+            });
+        }
+        for name in [HeaderName::From, HeaderName::To, HeaderName::CallId, HeaderName::CSeq] {
+            if self.count(name) == 0 {
+                return fault(Wrong::Missing(name.as_str()));
+            }
+        }
+        if self.call_id().is_none() {
+            return fault(Wrong::Malformed("Call-ID"));
+        }
+        self.check_addresses()?;
+        let Some(cseq) = self.cseq() else { return fault(Wrong::Malformed("CSeq")) };
+        if Some(cseq.method) != self.method() {
+            return fault(Wrong::CSeqMethod);
+        }
+        if self.header(HeaderName::MaxForwards).is_some() && self.max_forwards().is_none_or(|n| n > 255) {
+            return fault(Wrong::Malformed("Max-Forwards"));
+        }
+        Ok(())
+    }
+
+    fn check_addresses(&self) -> Result<(), ParseError> {
+        let malformed = |name| ParseError::new(Wrong::Malformed(name), 0);
+        let from = self.from().map_err(|_| malformed("From"))?;
+        let to = self.to().map_err(|_| malformed("To"))?;
+        for (name, address) in [("From", from), ("To", to)] {
+            // A bare display name of several words must be tokens (RFC 3261 §25.1); a quote that never
+            // ends has been refused above.
+            let display = address.display_raw;
+            let words = !display.starts_with('"');
+            if words && display.split_ascii_whitespace().any(|w| !w.bytes().all(|b| display_byte(b))) {
+                return Err(malformed(name));
+            }
+            address.uri().map_err(|_| malformed(name))?;
+        }
+        if matches!(self.method(), Some(Method::Invite | Method::Register)) {
+            for contact in self.contacts() {
+                contact.map_err(|_| malformed("Contact"))?.uri().map_err(|_| malformed("Contact"))?;
+            }
+        }
+        if let Some(expires) = self.header(HeaderName::Expires)
+            && expires.trim().parse::<u32>().is_err()
+        {
+            return Err(malformed("Expires"));
+        }
+        Ok(())
+    }
+}
+
+/// Tokens, and what phones put into display names all the same: anything that is not ASCII.
+fn display_byte(b: u8) -> bool {
+    super::text::is_token_byte(b) || b >= 0x80
+}

@@ -1,0 +1,222 @@
+//! Small pieces of RFC 3261 §25: separators that quotes and angle brackets hide, parameters, tokens,
+//! escapes, and text that is safe to show.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// Finds `wanted` outside quoted strings and angle brackets.
+pub(crate) fn find_outside(text: &str, wanted: u8) -> Option<usize> {
+    let (mut quoted, mut escaped, mut depth) = (false, false, 0_u32);
+    for (n, b) in text.bytes().enumerate() {
+        if quoted {
+            match b {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = true,
+                b'"' => quoted = false,
+                _ => {}
+            }
+            continue;
+        }
+        if b == wanted && depth == 0 {
+            return Some(n);
+        }
+        match b {
+            b'"' => quoted = true,
+            b'<' => depth += 1,
+            b'>' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Splits at `separator`, which never stands inside quotes or angle brackets; parts are trimmed.
+#[derive(Debug, Clone)]
+pub struct Split<'a> {
+    rest: Option<&'a str>,
+    separator: u8,
+}
+
+impl<'a> Split<'a> {
+    /// A list such as `a, "b, c", <sip:d,e>`.
+    #[must_use]
+    pub fn new(text: &'a str, separator: u8) -> Self {
+        Self { rest: Some(text), separator }
+    }
+}
+
+impl<'a> Iterator for Split<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let rest = self.rest?;
+        match find_outside(rest, self.separator) {
+            Some(n) => {
+                self.rest = rest.get(n + 1..);
+                rest.get(..n).map(str::trim)
+            }
+            None => {
+                self.rest = None;
+                Some(rest.trim())
+            }
+        }
+    }
+}
+
+/// Parameters: `;name=value;flag` without the first semicolon, or separated by commas in challenges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Params<'a> {
+    text: &'a str,
+}
+
+impl<'a> Params<'a> {
+    /// Parameters in `text`, which may begin with a semicolon.
+    #[must_use]
+    pub fn new(text: &'a str) -> Self {
+        let text = text.trim();
+        Self { text: text.strip_prefix(';').unwrap_or(text) }
+    }
+
+    /// As written.
+    #[must_use]
+    pub fn as_str(&self) -> &'a str {
+        self.text
+    }
+
+    /// Names and values in order; a flag has the value `""`. Quotes are kept.
+    pub fn iter(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+        Split::new(self.text, b';').filter(|p| !p.is_empty()).map(|p| match p.split_once('=') {
+            Some((n, v)) => (n.trim(), v.trim()),
+            None => (p, ""),
+        })
+    }
+
+    /// The value of a parameter (`Some("")` for a flag), its name in any case.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&'a str> {
+        self.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v)
+    }
+}
+
+/// Is every byte a token character (RFC 3261 §25.1)?
+#[must_use]
+pub fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(is_token_byte)
+}
+
+pub(crate) fn is_token_byte(b: u8) -> bool {
+    b.is_ascii_alphanumeric()
+        || matches!(b, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
+}
+
+/// Takes the quotes and backslashes off a quoted string; other text is returned as it is.
+#[must_use]
+pub fn unquoted(text: &str) -> Cow<'_, str> {
+    let Some(inner) = text.strip_prefix('"').and_then(|t| t.strip_suffix('"')) else {
+        return Cow::Borrowed(text);
+    };
+    if !inner.contains('\\') {
+        return Cow::Borrowed(inner);
+    }
+    let mut out = String::with_capacity(inner.len());
+    let mut escaped = false;
+    for c in inner.chars() {
+        if c == '\\' && !escaped {
+            escaped = true;
+        } else {
+            escaped = false;
+            out.push(c);
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// A value as a quoted string, quotes and backslashes escaped.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for c in text.chars() {
+        if c == '"' || c == '\\' {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out.push('"');
+    out
+}
+
+/// Undoes `%41` escapes; what is no escape stays as it is, so that nothing is lost.
+#[must_use]
+pub fn unescaped(text: &str) -> Cow<'_, str> {
+    if !text.contains('%') {
+        return Cow::Borrowed(text);
+    }
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut n = 0;
+    while let Some(b) = bytes.get(n) {
+        let pair = bytes.get(n + 1..n + 3).and_then(|p| std::str::from_utf8(p).ok());
+        match (b, pair.and_then(|p| u8::from_str_radix(p, 16).ok())) {
+            (b'%', Some(value)) => {
+                out.push(value);
+                n += 3;
+            }
+            _ => {
+                out.push(*b);
+                n += 1;
+            }
+        }
+    }
+    Cow::Owned(String::from_utf8_lossy(&out).into_owned())
+}
+
+/// Shows hostile text harmlessly: control characters and what is not ASCII become escapes, so that a
+/// header can neither forge a log line nor colour a terminal (the class of FreeSWITCH ES2021-02).
+#[derive(Debug, Clone, Copy)]
+pub struct Escaped<'a>(pub &'a str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in self.0.chars() {
+            if c.is_control()
+                || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            {
+                write!(f, "{}", c.escape_default())?;
+            } else {
+                fmt::Write::write_char(f, c)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_comma_inside_quotes_or_brackets_does_not_split_a_list() {
+        let list: Vec<&str> = Split::new(r#""a, \"b" <sip:x,y@h>, <sip:z>"#, b',').collect();
+        assert_eq!(list, [r#""a, \"b" <sip:x,y@h>"#, "<sip:z>"]);
+    }
+
+    #[test]
+    fn parameters_are_found_in_any_case_and_flags_are_empty() {
+        let params = Params::new(";Tag=abc ; lr;x = \"a;b\"");
+        assert_eq!(params.get("tag"), Some("abc"));
+        assert_eq!(params.get("LR"), Some(""));
+        assert_eq!(params.get("x"), Some("\"a;b\""));
+        assert_eq!(params.get("y"), None);
+    }
+
+    #[test]
+    fn shown_text_holds_no_control_characters() {
+        assert_eq!(Escaped("a\r\nb\x1b[31m").to_string(), "a\\r\\nb\\u{1b}[31m");
+    }
+
+    #[test]
+    fn broken_escapes_stay_as_they_are() {
+        assert_eq!(unescaped("%41%zz%4"), "A%zz%4");
+    }
+}

@@ -1,0 +1,56 @@
+//! Bytes in, bytes out: the sockets of the signalling.
+//!
+//! One UDP socket an address family, one TCP listener an address family, one task a TCP connection.
+//! What arrives is a [`Arrival`]; what leaves is a [`Flow`] and bytes. No SIP is decided here but the
+//! framing of streams (RFC 3261 §18.3) and the CRLF keep-alive of RFC 5626 §3.5.1, answered in place.
+//!
+//! A source that sends more than its budget is not read further than the address of its datagram:
+//! a flood costs one `recvfrom` a packet and nothing else.
+
+mod local;
+mod tcp;
+mod udp;
+
+pub use local::LocalAddresses;
+pub use tcp::{Tcp, TcpLimits};
+pub use udp::Udp;
+
+use bytes::Bytes;
+use std::net::SocketAddr;
+use trunkline_sip::{ConnId, Flow};
+
+/// What a socket has to say to the signalling.
+#[derive(Debug)]
+pub enum Arrival {
+    /// One whole message, or one datagram.
+    Message { flow: Flow, bytes: Bytes },
+    /// A connection that is gone: closed by the peer, broken, refused, or past a limit.
+    Closed { flow: Flow, connection: ConnId, why: String },
+}
+
+/// Why the program cannot listen; ends the start.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Another program holds the port.
+    #[error(
+        "SIP port {address} ({protocol}) is taken by another program; stop it (ss -lnp 'sport = :{port}' names it) \
+         or set sip_port", port = address.port()
+    )]
+    Taken { protocol: &'static str, address: SocketAddr },
+    /// A port below 1024, or a policy.
+    #[error("SIP port {address} ({protocol}) may not be opened by this user; ports below 1024 need root")]
+    Forbidden { protocol: &'static str, address: SocketAddr },
+    /// `listen_ip` is not an address of this machine, or the family is missing.
+    #[error("cannot listen on {address} ({protocol}): {source}; is listen_ip an address of this machine?")]
+    Other { protocol: &'static str, address: SocketAddr, source: std::io::Error },
+}
+
+impl BindError {
+    fn from_io(protocol: &'static str, address: SocketAddr, source: std::io::Error) -> Self {
+        match source.kind() {
+            std::io::ErrorKind::AddrInUse => Self::Taken { protocol, address },
+            std::io::ErrorKind::PermissionDenied => Self::Forbidden { protocol, address },
+            _ => Self::Other { protocol, address, source },
+        }
+    }
+}
