@@ -1,0 +1,109 @@
+//! Ways to command calls and to watch them. Whoever commands speaks [`Request`]; whoever watches
+//! (timeline, CDR, metrics, `trunkline tail`) reads [`CallEvent`]. Nothing else connects them with the
+//! signalling thread.
+
+use serde::Serialize;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+use trunkline_records::{Cdr, Entry};
+
+/// What the signalling thread is asked, by the control socket, a signal, or a verb.
+#[derive(Debug)]
+pub enum Request {
+    /// What is up.
+    Status(oneshot::Sender<Status>),
+    /// The CDRs, as far as they go, of calls that are up; newest first.
+    Calls(oneshot::Sender<Vec<Cdr>>),
+    /// End a call by its id; `false`: no such call is up.
+    HangUp {
+        /// `SCL_…`, the SIP Call-ID, or a unique prefix.
+        id: String,
+        /// Was there one?
+        reply: oneshot::Sender<bool>,
+    },
+    /// Trunks or rules were changed in the store: read them again; answered when done.
+    PlanChanged(oneshot::Sender<()>),
+    /// New calls get 503; ends when no call is left or the limit is over. A second one ends calls now.
+    Drain,
+}
+
+/// What happened, as every watcher is told it.
+#[derive(Debug, Clone)]
+pub enum CallEvent {
+    /// A call began.
+    Began(Arc<Cdr>),
+    /// More is known of it: trunk, rule, destination, answered.
+    Updated(Arc<Cdr>),
+    /// An entry of its timeline.
+    Entry {
+        /// `SCL_…`
+        call: Arc<str>,
+        /// What and when.
+        entry: Arc<Entry>,
+    },
+    /// It is over.
+    Ended(Arc<Cdr>),
+}
+
+/// The state of the program.
+#[derive(Debug, Clone, Serialize)]
+pub struct Status {
+    /// Of the program.
+    pub version: &'static str,
+    /// Its process.
+    pub pid: u32,
+    /// Since it started.
+    pub uptime_s: u64,
+    /// New calls are refused.
+    pub draining: bool,
+    /// `udp 0.0.0.0:5060`
+    pub sip: Vec<String>,
+    /// `ready`, or what is missing.
+    pub agent: String,
+    /// Is the door open to everybody (no trunk set up)?
+    pub open: bool,
+    /// What is held now; all zero when nothing goes on.
+    pub counts: Counts,
+    /// Since the start.
+    pub totals: Totals,
+}
+
+/// What is held now.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Counts {
+    /// Calls of the signalling thread.
+    pub calls: usize,
+    /// SIP transactions, lingering ones too.
+    pub transactions: usize,
+    /// SIP dialogs.
+    pub dialogs: usize,
+    /// RTP legs.
+    pub legs: usize,
+    /// Pairs of RTP ports.
+    pub ports: usize,
+    /// Agent sessions.
+    pub agents: usize,
+    /// Local rooms.
+    pub rooms: usize,
+    /// Participants in them.
+    pub participants: usize,
+}
+
+/// What has happened since the start.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Totals {
+    /// Calls that came in.
+    pub inbound: u64,
+    /// Calls that were placed.
+    pub outbound: u64,
+    /// Calls that were answered.
+    pub answered: u64,
+    /// INVITEs refused, whatever the reason.
+    pub refused: u64,
+    /// Datagrams over the budget of their source, not read.
+    pub over_budget: u64,
+    /// Messages that could not be read.
+    pub malformed: u64,
+    /// Timeline entries that were lost because the disk did not keep up.
+    pub timeline_lost: u64,
+}
