@@ -61,7 +61,7 @@ impl Message {
             // ends has been refused above.
             let display = address.display_raw;
             let words = !display.starts_with('"');
-            if words && display.split_ascii_whitespace().any(|w| !w.bytes().all(|b| display_byte(b))) {
+            if words && display.split_ascii_whitespace().any(|w| !w.bytes().all(display_byte)) {
                 return Err(malformed(name));
             }
             address.uri().map_err(|_| malformed(name))?;

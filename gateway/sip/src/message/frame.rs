@@ -38,7 +38,7 @@ impl Framer {
     ///
     /// # Errors
     /// A stream that has lost its framing cannot be mended; the connection must be closed.
-    pub fn next(&mut self) -> Result<Option<Framed>, ParseError> {
+    pub fn frame(&mut self) -> Result<Option<Framed>, ParseError> {
         if self.buffer.starts_with(b"\r\n\r\n") {
             self.buffer.advance(4);
             return Ok(Some(Framed::Ping));
@@ -114,7 +114,7 @@ mod tests {
         let mut seen = Vec::new();
         for b in OPTIONS.iter().chain(OPTIONS) {
             framer.buffer().extend_from_slice(&[*b]);
-            while let Some(framed) = framer.next().unwrap() {
+            while let Some(framed) = framer.frame().unwrap() {
                 seen.push(framed);
             }
         }
@@ -130,21 +130,21 @@ mod tests {
         let mut framer = Framer::default();
         framer.buffer().extend_from_slice(b"\r\n\r\n");
         framer.buffer().extend_from_slice(OPTIONS);
-        assert_eq!(framer.next().unwrap(), Some(Framed::Ping));
-        assert!(matches!(framer.next().unwrap(), Some(Framed::Message(_))));
+        assert_eq!(framer.frame().unwrap(), Some(Framed::Ping));
+        assert!(matches!(framer.frame().unwrap(), Some(Framed::Message(_))));
     }
 
     #[test]
     fn a_stream_without_content_length_is_broken() {
         let mut framer = Framer::default();
         framer.buffer().extend_from_slice(b"OPTIONS sip:a SIP/2.0\r\n\r\n");
-        assert_eq!(framer.next().unwrap_err().wrong, Wrong::Missing("Content-Length"));
+        assert_eq!(framer.frame().unwrap_err().wrong, Wrong::Missing("Content-Length"));
     }
 
     #[test]
     fn a_head_that_never_ends_is_cut_off() {
         let mut framer = Framer::default();
         framer.buffer().extend_from_slice(&vec![b'a'; LARGEST + 1]);
-        assert_eq!(framer.next().unwrap_err().wrong, Wrong::TooLarge);
+        assert_eq!(framer.frame().unwrap_err().wrong, Wrong::TooLarge);
     }
 }

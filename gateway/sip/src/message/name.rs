@@ -87,6 +87,7 @@ const SHARED: usize = 8;
 /// or two candidates out of forty-odd.
 static BY_LENGTH: [[HeaderName; SHARED]; LONGEST + 1] = by_length();
 
+#[allow(clippy::indexing_slicing, reason = "runs in the compiler, where a panic is a compile error")]
 const fn by_length() -> [[HeaderName; SHARED]; LONGEST + 1] {
     let mut table = [[HeaderName::Other; SHARED]; LONGEST + 1];
     let mut used = [0_usize; LONGEST + 1];

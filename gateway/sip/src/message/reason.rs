@@ -1,6 +1,6 @@
 //! Reason phrases (RFC 3261 §21 and the registry).
 
-/// The usual phrase of a status; `"Unknown"` classes get the phrase of their x00.
+/// The usual phrase of a status; an unknown one gets a phrase for its class.
 #[must_use]
 pub fn phrase(status: u16) -> &'static str {
     match status {
@@ -57,11 +57,18 @@ pub fn phrase(status: u16) -> &'static str {
         603 => "Decline",
         604 => "Does Not Exist Anywhere",
         606 => "Not Acceptable",
-        101..=199 => "Progress",
-        201..=299 => "OK",
-        301..=399 => "Redirected",
-        401..=499 => "Request Failed",
-        501..=599 => "Server Failed",
+        _ => class(status),
+    }
+}
+
+/// A phrase for a status that the registry does not know.
+fn class(status: u16) -> &'static str {
+    match status / 100 {
+        1 => "Progress",
+        2 => "OK",
+        3 => "Redirected",
+        4 => "Request Failed",
+        5 => "Server Failed",
         _ => "Failed",
     }
 }

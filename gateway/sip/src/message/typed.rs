@@ -139,7 +139,7 @@ impl Message {
         if body.is_empty() {
             return None;
         }
-        let Some((kind, params)) = self.content_type() else { return None };
+        let (kind, params) = self.content_type()?;
         if kind.eq_ignore_ascii_case(wanted) {
             return Some(body);
         }

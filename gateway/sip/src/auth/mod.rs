@@ -1,5 +1,15 @@
-//! Digest, both sides (RFC 8760, 2617): MD5 and SHA-256, qop auth, stale. Nonces carry an HMAC, their
-//! expiry and the source, so that the server keeps no table of them.
+//! Digest, both sides (RFC 8760, 7616, 2617): MD5 and SHA-256, qop auth, stale. Nonces carry an HMAC,
+//! their expiry and the source, so that the server keeps no table of the ones it gave out.
+//!
+//! Server: [`Nonces::challenge`] gives header values, [`Nonces::verify`] a [`Verdict`].
+//! Client: [`best_challenge`] picks, [`respond`] answers.
+
+mod client;
+mod digest;
+mod nonces;
+
+pub use client::{best_challenge, is_stale, respond};
+pub use nonces::Nonces;
 
 /// What a client proves itself with.
 #[derive(Clone, PartialEq, Eq)]
