@@ -53,15 +53,26 @@ pub enum Direction {
     /// Both ways.
     #[default]
     SendRecv,
-    /// We send only: the peer put us on hold, or plays nothing.
+    /// We send only: we put the peer on hold (what it hears is our music), or it only listens.
     SendOnly,
-    /// We receive only: we put the peer on hold.
+    /// We receive only: the peer put us on hold, or gave no address to send to.
     RecvOnly,
     /// Neither.
     Inactive,
 }
 
 impl Direction {
+    /// From its two halves.
+    #[must_use]
+    pub fn from_parts(sends: bool, receives: bool) -> Self {
+        match (sends, receives) {
+            (true, true) => Self::SendRecv,
+            (true, false) => Self::SendOnly,
+            (false, true) => Self::RecvOnly,
+            (false, false) => Self::Inactive,
+        }
+    }
+
     /// Do we send?
     #[must_use]
     pub fn sends(self) -> bool {
@@ -88,10 +99,12 @@ pub struct Session {
     pub codec: Codec,
     /// Its payload type as the peer expects it.
     pub payload_type: u8,
-    /// Everything else that the peer may send, by the payload types of *our* description.
+    /// Everything that the peer may send, by the payload types of *our* description; our own codec first.
     pub receive: Vec<(u8, Codec)>,
     /// telephone-event, both ways: (what we send, what we receive).
     pub dtmf: Option<(u8, u8)>,
+    /// Clock rate of telephone-event: 8,000, or 48,000 where the peer has it for Opus.
+    pub dtmf_clock: u32,
     /// Comfort noise (RFC 3389), payload type 13, if both ends have it.
     pub comfort_noise: bool,
     /// Milliseconds a packet that we send: 20 unless the peer asked otherwise.
