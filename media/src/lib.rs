@@ -10,8 +10,11 @@
 //!
 //! Pure: everything but `engine` and `ports`. Nothing here allocates, locks, formats or logs per packet.
 
+pub mod codec;
 pub mod engine;
 pub mod event;
 pub mod port;
+pub mod resample;
+pub mod rtp;
 pub mod sdp;
 pub mod session;
