@@ -1,2 +1,4 @@
 //! Speech engines in process: Silero VAD (own forward pass), flite (speech out), pocketsphinx (speech
 //! in). The one crate that binds C libraries, found at run time. Must never know calls, turns or flows.
+
+pub mod silero;
