@@ -14,5 +14,8 @@ fn main() {
     for _ in 0..windows {
         black_box(vad.probability(black_box(&window)));
     }
-    println!("{:.1} µs a window of 32 ms ({windows} windows)", begun.elapsed().as_secs_f64() * 1e6 / f64::from(windows));
+    println!(
+        "{:.1} µs a window of 32 ms ({windows} windows)",
+        begun.elapsed().as_secs_f64() * 1e6 / f64::from(windows)
+    );
 }

@@ -121,7 +121,12 @@ impl Silero {
     #[must_use]
     pub fn new() -> Self {
         network();
-        Self { joined: [0.0; 2 * HIDDEN], cell: [0.0; HIDDEN], context: [0.0; CONTEXT], wide: wide_registers() }
+        Self {
+            joined: [0.0; 2 * HIDDEN],
+            cell: [0.0; HIDDEN],
+            context: [0.0; CONTEXT],
+            wide: wide_registers(),
+        }
     }
 
     /// Forgets the call: as new.
