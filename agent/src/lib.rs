@@ -7,4 +7,5 @@
 
 pub mod dialogue;
 pub mod host;
+pub mod local;
 pub mod provider;
