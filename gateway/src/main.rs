@@ -3,5 +3,6 @@
 //! leg, room or agent; [`control`] is how calls are commanded and watched.
 
 mod control;
+mod transport;
 
 fn main() {}

@@ -5,14 +5,21 @@
 //! framing of streams (RFC 3261 §18.3) and the CRLF keep-alive of RFC 5626 §3.5.1, answered in place.
 //!
 //! A source that sends more than its budget is not read further than the address of its datagram:
-//! a flood costs one `recvfrom` a packet and nothing else.
+//! a flood costs one `recvfrom` a packet and nothing else. A stream is slowed down instead.
+//! [`Sockets`] is the door: bind, `next`, `try_next`, `send`.
 
+mod budget;
+mod connection;
 mod local;
+mod sockets;
 mod tcp;
 mod udp;
 
+pub use budget::Budget;
+pub use connection::Closing;
 pub use local::LocalAddresses;
-pub use tcp::{Tcp, TcpLimits};
+pub use sockets::{Listen, SendError, Sockets};
+pub use tcp::{Tcp, TcpCounts, TcpLimits};
 pub use udp::Udp;
 
 use bytes::Bytes;
@@ -24,8 +31,9 @@ use trunkline_sip::{ConnId, Flow};
 pub enum Arrival {
     /// One whole message, or one datagram.
     Message { flow: Flow, bytes: Bytes },
-    /// A connection that is gone: closed by the peer, broken, refused, or past a limit.
-    Closed { flow: Flow, connection: ConnId, why: String },
+    /// A connection that is gone: closed by the peer, broken, refused, or past a limit. `flow` is the one
+    /// that was asked for when we opened it (so perhaps without a connection), else the one of its messages.
+    Closed { flow: Flow, connection: ConnId, why: Closing },
 }
 
 /// Why the program cannot listen; ends the start.

@@ -31,7 +31,8 @@ impl Framer {
     /// Is a message half read? (A peer that leaves one so for long holds memory and is cut.)
     #[must_use]
     pub fn is_partial(&self) -> bool {
-        !self.buffer.is_empty()
+        // A lone CR LF is a pong that only the next bytes can tell from half a ping.
+        !self.buffer.is_empty() && self.buffer.as_ref() != b"\r\n"
     }
 
     /// The next thing in the stream; `None` when more bytes are needed.
@@ -132,6 +133,16 @@ mod tests {
         framer.buffer().extend_from_slice(OPTIONS);
         assert_eq!(framer.frame().unwrap(), Some(Framed::Ping));
         assert!(matches!(framer.frame().unwrap(), Some(Framed::Message(_))));
+    }
+
+    #[test]
+    fn a_pong_with_nothing_behind_it_is_no_half_message() {
+        let mut framer = Framer::default();
+        framer.buffer().extend_from_slice(b"\r\n");
+        assert_eq!(framer.frame().unwrap(), None);
+        assert!(!framer.is_partial());
+        framer.buffer().extend_from_slice(OPTIONS);
+        assert_eq!(framer.frame().unwrap(), Some(Framed::Pong));
     }
 
     #[test]

@@ -1,0 +1,241 @@
+//! The door of the transport: every socket of the signalling behind `next` and `send`.
+
+use super::{Arrival, BindError, Budget, Closing, LocalAddresses, Tcp, TcpCounts, TcpLimits, Udp};
+use bytes::Bytes;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Instant;
+use trunkline_sip::{Flow, Time, Transport};
+
+/// Ports that are tried when the kernel is to choose one that is free for UDP and TCP alike.
+const TRIES: usize = 32;
+/// Datagrams over budget that are thrown away in one go before other work gets its turn.
+const DROPS: usize = 512;
+
+/// What to listen on.
+#[derive(Debug, Clone, Default)]
+pub struct Listen {
+    /// One address; `None`: all of IPv4 and, where the machine has it, IPv6.
+    pub ip: Option<IpAddr>,
+    /// The port of UDP and TCP; 0: the kernel chooses.
+    pub port: u16,
+    /// What peers outside are told instead of our own address (`nat_1_to_1_ip`).
+    pub announced: Option<IpAddr>,
+    /// Datagrams a second and source; 0: no limit.
+    pub packets_per_second: u32,
+    /// What TCP connections may cost.
+    pub tcp: TcpLimits,
+}
+
+/// Why bytes did not leave. What it means for the call: `Endpoint::transport_failed` for this flow.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// No socket of that address family is open.
+    #[error("no socket for the address family of {0}")]
+    NoSocket(SocketAddr),
+    /// The kernel refused the datagram.
+    #[error("the datagram could not be sent: {0}")]
+    Udp(#[from] io::Error),
+    /// The connection is not to be had.
+    #[error("{0}")]
+    Closed(Closing),
+}
+
+/// UDP and TCP of both families.
+#[derive(Debug)]
+pub struct Sockets {
+    udp: Vec<Udp>,
+    tcp: Tcp,
+    port: u16,
+    listen_ip: Option<IpAddr>,
+    local: LocalAddresses,
+    budget: Budget,
+    /// The clock of the budget; no other decision depends on it.
+    began: Instant,
+    /// Which source of arrivals is looked at first: each in turn, so that none starves.
+    turn: usize,
+}
+
+impl Sockets {
+    /// Binds everything; must be called inside a runtime.
+    ///
+    /// # Errors
+    /// [`BindError`] says who or what is in the way.
+    pub fn bind(listen: &Listen) -> Result<Self, BindError> {
+        let mut tries = if listen.port == 0 { TRIES } else { 1 };
+        loop {
+            tries -= 1;
+            match Self::bind_once(listen) {
+                Err(BindError::Taken { .. }) if tries > 0 => {}
+                result => return result,
+            }
+        }
+    }
+
+    fn bind_once(listen: &Listen) -> Result<Self, BindError> {
+        let mut udp =
+            vec![Udp::bind((listen.ip.unwrap_or(Ipv4Addr::UNSPECIFIED.into()), listen.port).into())?];
+        let port = udp.first().map_or(listen.port, |u| u.local().port());
+        if listen.ip.is_none() {
+            match Udp::bind((Ipv6Addr::UNSPECIFIED, port).into()) {
+                Ok(socket) => udp.push(socket),
+                Err(e) if is_family_missing(&e) => {}
+                Err(e) => return Err(e),
+            }
+        }
+        let addresses: Vec<SocketAddr> = udp.iter().map(Udp::local).collect();
+        let listen_ip = listen.ip.filter(|ip| !ip.is_unspecified());
+        let tcp = Tcp::listen(&addresses, listen_ip, listen.tcp)?;
+        Ok(Self {
+            udp,
+            tcp,
+            port,
+            listen_ip,
+            local: LocalAddresses::new(listen.announced.or(listen_ip)),
+            budget: Budget::new(listen.packets_per_second),
+            began: Instant::now(),
+            turn: 0,
+        })
+    }
+
+    /// The port of UDP and TCP.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Our address and port as this peer is to be told them: for a [`Flow`] that begins with us.
+    pub fn local_towards(&mut self, peer: IpAddr) -> SocketAddr {
+        let ip = match self.listen_ip {
+            // Nobody listens on loopback then.
+            Some(ip) if peer.is_loopback() && ip.is_ipv4() == peer.is_ipv4() => ip,
+            _ => self.local.towards(peer),
+        };
+        (ip, self.port).into()
+    }
+
+    /// A flow to `remote` that begins with us.
+    pub fn flow_to(&mut self, transport: Transport, remote: SocketAddr) -> Flow {
+        Flow { transport, local: self.local_towards(remote.ip()), remote, connection: None }
+    }
+
+    /// Our address on the way to a peer, whatever is announced: where media sockets are bound.
+    pub fn interface_towards(&mut self, peer: IpAddr) -> IpAddr {
+        self.listen_ip
+            .filter(|ip| ip.is_ipv4() == peer.is_ipv4())
+            .unwrap_or_else(|| self.local.interface(peer))
+    }
+
+    /// The next message or end of a connection. Cancel-safe. Drain [`Sockets::try_next`] after it.
+    pub async fn next(&mut self) -> Arrival {
+        loop {
+            if let Some(arrival) = self.try_next() {
+                return arrival;
+            }
+            let (first, second) = (self.udp.first(), self.udp.get(1));
+            let arrival = tokio::select! {
+                () = readable(first) => None,
+                () = readable(second) => None,
+                arrival = self.tcp.next() => Some(arrival),
+            };
+            if let Some(arrival) = arrival {
+                return self.told(arrival);
+            }
+        }
+    }
+
+    /// What has arrived already; `None` when there is nothing, or only what is over budget.
+    pub fn try_next(&mut self) -> Option<Arrival> {
+        let sources = self.udp.len() + 1;
+        self.turn = (self.turn + 1) % sources;
+        for n in 0..sources {
+            let index = (self.turn + n) % sources;
+            let arrival = if index == self.udp.len() { self.tcp.try_next() } else { self.datagram(index) };
+            if let Some(arrival) = arrival {
+                return Some(self.told(arrival));
+            }
+        }
+        None
+    }
+
+    fn datagram(&mut self, index: usize) -> Option<Arrival> {
+        let now: Time = self.began.elapsed();
+        let socket = self.udp.get_mut(index)?;
+        for _ in 0..DROPS {
+            let (remote, bytes) = socket.receive()?;
+            if self.budget.take(now, remote.ip()) {
+                let flow =
+                    Flow { transport: Transport::Udp, local: socket.local(), remote, connection: None };
+                return Some(Arrival::Message { flow, bytes });
+            }
+        }
+        None
+    }
+
+    fn told(&mut self, mut arrival: Arrival) -> Arrival {
+        let (Arrival::Message { flow, .. } | Arrival::Closed { flow, .. }) = &mut arrival;
+        flow.local = self.local_towards(flow.remote.ip());
+        arrival
+    }
+
+    /// Sends a message. Nothing is waited for: a connection that must be opened first is opened meanwhile.
+    ///
+    /// # Errors
+    /// [`SendError`]: the bytes did not leave.
+    pub fn send(&mut self, flow: &Flow, bytes: Bytes) -> Result<(), SendError> {
+        if flow.transport == Transport::Tcp {
+            return self.tcp.send(flow, bytes);
+        }
+        let socket = self
+            .udp
+            .iter()
+            .find(|s| s.local().is_ipv4() == flow.remote.is_ipv4())
+            .ok_or(SendError::NoSocket(flow.remote))?;
+        socket.send(flow.remote, &bytes).map_err(SendError::Udp)
+    }
+
+    /// Datagrams over budget that were thrown away unread.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.budget.dropped()
+    }
+
+    /// TCP connections of this moment.
+    #[must_use]
+    pub fn connections(&self) -> TcpCounts {
+        self.tcp.counts()
+    }
+
+    /// Lets what is queued leave (a second at most) and closes everything.
+    pub async fn close(self) {
+        self.tcp.close().await;
+    }
+}
+
+async fn readable(socket: Option<&Udp>) {
+    match socket {
+        Some(socket) => {
+            // An error means that the runtime is going away, and this task with it.
+            if socket.readable().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// The machine has no IPv6: not compiled in, or switched off.
+fn is_family_missing(error: &BindError) -> bool {
+    const EAFNOSUPPORT: i32 = 97;
+    const EPROTONOSUPPORT: i32 = 93;
+    match error {
+        BindError::Other { source, .. } => {
+            source.kind() == io::ErrorKind::AddrNotAvailable
+                || matches!(source.raw_os_error(), Some(EAFNOSUPPORT | EPROTONOSUPPORT))
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests;
