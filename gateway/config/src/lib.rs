@@ -37,6 +37,9 @@ pub struct Config {
     pub recording: Recording,
     pub dialplan: Dialplan,
     pub sip: Sip,
+    /// What was understood but has no effect yet (keys of livekit/sip that a later version serves), a
+    /// sentence each, with file and line: told at the start and by `trunkline check`.
+    pub notes: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -130,6 +130,10 @@ impl Records {
     pub fn begin(&self, cdr: &Cdr) {
         todo!()
     }
+    /// More is known of it: what a crash would leave from now on.
+    pub fn update(&self, cdr: &Cdr) {
+        todo!()
+    }
     /// Something happened to it.
     pub fn append(&self, call: &str, entry: Entry) {
         todo!()

@@ -104,6 +104,13 @@ impl Sockets {
         self.port
     }
 
+    /// What is listened on, for people: `udp 0.0.0.0:5060`, `tcp [::]:5060`.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<String> {
+        let locals = || self.udp.iter().map(Udp::local);
+        locals().map(|a| format!("udp {a}")).chain(locals().map(|a| format!("tcp {a}"))).collect()
+    }
+
     /// Our address and port as this peer is to be told them: for a [`Flow`] that begins with us.
     pub fn local_towards(&mut self, peer: IpAddr) -> SocketAddr {
         let ip = match self.listen_ip {
