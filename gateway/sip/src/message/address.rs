@@ -31,6 +31,9 @@ pub enum AddressError {
     /// A display name that is neither quoted nor tokens, or white space inside the bare form.
     #[error("malformed display name")]
     Display,
+    /// A `?` in the bare form: whose it is cannot be told, so brackets are required (RFC 3261 §20.10).
+    #[error("a URI with headers must stand in angle brackets")]
+    Unbracketed,
     /// The URI itself.
     #[error(transparent)]
     Uri(#[from] UriError),
@@ -68,6 +71,9 @@ impl<'a> NameAddr<'a> {
         }
         if uri_raw.bytes().any(|b| b == b' ' || b == b'\t' || b == b'>') {
             return Err(AddressError::Display);
+        }
+        if uri_raw.contains('?') {
+            return Err(AddressError::Unbracketed);
         }
         Ok(Self { display_raw: "", uri_raw, params: Params::new(params) })
     }
@@ -130,5 +136,6 @@ mod tests {
         assert_eq!(NameAddr::parse("\"Mr. J. User <sip:a@b>"), Err(AddressError::Quote));
         assert_eq!(NameAddr::parse("<sip:a@b"), Err(AddressError::Brackets));
         assert_eq!(NameAddr::parse("Bell, Alexander sip:a@b"), Err(AddressError::Display));
+        assert_eq!(NameAddr::parse("sip:a@b?Route=x"), Err(AddressError::Unbracketed));
     }
 }

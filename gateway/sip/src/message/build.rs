@@ -58,34 +58,37 @@ impl Builder {
         for via in request.list(HeaderName::Via) {
             let value = if first { top_via.unwrap_or(via) } else { via };
             first = false;
-            builder = builder.header(HeaderName::Via, value);
+            builder = builder.copied(HeaderName::Via, Unfolded(value));
         }
         if (101..300).contains(&status) && request.method() == Some(Method::Invite) {
             for route in request.headers(HeaderName::RecordRoute) {
-                builder = builder.copied(HeaderName::RecordRoute, route);
+                builder = builder.copied(HeaderName::RecordRoute, Unfolded(route));
             }
         }
         if let Some(from) = request.header(HeaderName::From) {
-            builder = builder.copied(HeaderName::From, from);
+            builder = builder.copied(HeaderName::From, Unfolded(from));
         }
         if let Some(to) = request.header(HeaderName::To) {
             let tagged = request.to().ok().and_then(|t| t.tag()).is_some();
             builder = if tagged || to_tag.is_empty() || status == 100 {
-                builder.copied(HeaderName::To, to)
+                builder.copied(HeaderName::To, Unfolded(to))
             } else {
-                builder.header(HeaderName::To, format_args!("{};tag={to_tag}", Unfolded(to)))
+                builder.copied(HeaderName::To, format_args!("{};tag={to_tag}", Unfolded(to)))
             };
         }
         for name in [HeaderName::CallId, HeaderName::CSeq] {
             if let Some(value) = request.header(name) {
-                builder = builder.copied(name, value);
+                builder = builder.copied(name, Unfolded(value));
             }
         }
         builder
     }
 
-    fn copied(self, name: HeaderName, value: &str) -> Self {
-        self.header(name, Unfolded(value))
+    /// What came in a request goes back to its sender as it stood, but on one line. NUL may stand in a
+    /// quoted pair (RFC 4475 §3.1.1.2) and is the sender's own.
+    fn copied(mut self, name: HeaderName, value: impl fmt::Display) -> Self {
+        self.line(name.as_str(), value, |b| matches!(b, b'\r' | b'\n'));
+        self
     }
 
     /// Adds a header.
@@ -97,20 +100,24 @@ impl Builder {
     /// Adds a header by its text. The name must be a token.
     #[must_use]
     pub fn named(mut self, name: &str, value: impl fmt::Display) -> Self {
+        self.line(name, value, is_forbidden);
+        self
+    }
+
+    fn line(&mut self, name: &str, value: impl fmt::Display, forbidden: fn(u8) -> bool) {
         if !super::text::is_token(name) {
             self.fail(name);
-            return self;
+            return;
         }
         self.out.put_slice(name.as_bytes());
         self.out.put_slice(b": ");
         let from = self.out.len();
         let _ = write!(self.out, "{value}");
-        if self.out.get(from..).is_some_and(breaks_lines) {
+        if self.out.get(from..).is_some_and(|v| v.iter().any(|b| forbidden(*b))) {
             self.out.truncate(from);
             self.fail(name);
         }
         self.out.put_slice(b"\r\n");
-        self
     }
 
     /// Ends a message without a body.
@@ -139,7 +146,7 @@ impl Builder {
     }
 
     fn piece(&mut self, place: &str, text: &str) {
-        if breaks_lines(text.as_bytes()) {
+        if text.bytes().any(is_forbidden) {
             self.fail(place);
         } else {
             self.out.put_slice(text.as_bytes());
@@ -153,11 +160,11 @@ impl Builder {
     }
 }
 
-fn breaks_lines(bytes: &[u8]) -> bool {
-    bytes.iter().any(|b| matches!(b, b'\r' | b'\n' | 0))
+fn is_forbidden(b: u8) -> bool {
+    matches!(b, b'\r' | b'\n' | 0)
 }
 
-/// A value that came folded goes out on one line.
+/// A value that came folded goes out on one line; a bare CR inside it is no better than a fold.
 struct Unfolded<'a>(&'a str);
 
 impl fmt::Display for Unfolded<'_> {
@@ -165,13 +172,12 @@ impl fmt::Display for Unfolded<'_> {
         if !self.0.contains(['\r', '\n']) {
             return f.write_str(self.0);
         }
-        let mut first = true;
-        for line in self.0.lines() {
-            if !first {
+        let lines = self.0.split(['\r', '\n']).map(str::trim).filter(|l| !l.is_empty());
+        for (n, line) in lines.enumerate() {
+            if n > 0 {
                 f.write_char(' ')?;
             }
-            first = false;
-            f.write_str(line.trim())?;
+            f.write_str(line)?;
         }
         Ok(())
     }

@@ -26,12 +26,13 @@ impl Message {
                 return fault(Wrong::Twice(name.as_str()));
             }
         }
-        if self.via().is_err() {
-            return fault(if self.count(HeaderName::Via) == 0 {
-                Wrong::Missing("Via")
-            } else {
-                Wrong::Malformed("Via")
-            });
+        if self.count(HeaderName::Via) == 0 {
+            return fault(Wrong::Missing("Via"));
+        }
+        // Each of them is copied into the response: one that cannot be read would lead it astray.
+        let legible = self.headers(HeaderName::Via).count() == self.count(HeaderName::Via);
+        if !legible || self.via().is_err() || self.vias().any(|v| v.is_err()) {
+            return fault(Wrong::Malformed("Via"));
         }
         for name in [HeaderName::From, HeaderName::To, HeaderName::CallId, HeaderName::CSeq] {
             if self.count(name) == 0 {
@@ -41,11 +42,11 @@ impl Message {
         if self.call_id().is_none() {
             return fault(Wrong::Malformed("Call-ID"));
         }
-        self.check_addresses()?;
         let Some(cseq) = self.cseq() else { return fault(Wrong::Malformed("CSeq")) };
         if Some(cseq.method) != self.method() {
             return fault(Wrong::CSeqMethod);
         }
+        self.check_addresses()?;
         if self.header(HeaderName::MaxForwards).is_some() && self.max_forwards().is_none_or(|n| n > 255) {
             return fault(Wrong::Malformed("Max-Forwards"));
         }

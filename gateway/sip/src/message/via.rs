@@ -38,7 +38,7 @@ impl<'a> Via<'a> {
         Ok(Self { transport: protocol, host, port, params: Params::new(params) })
     }
 
-    /// `SIP / 2.0 / UDP` with any white space around the slashes.
+    /// `SIP / 2.0 / UDP` with any white space around the slashes, line ends of a fold too.
     fn protocol(text: &'a str) -> Option<(&'a str, &'a str)> {
         let (name, rest) = text.split_once('/')?;
         let (version, rest) = rest.split_once('/')?;
@@ -46,7 +46,7 @@ impl<'a> Via<'a> {
             return None;
         }
         let rest = rest.trim_start();
-        let end = rest.find([' ', '\t'])?;
+        let end = rest.find(|c: char| c.is_ascii_whitespace())?;
         let transport = rest.get(..end)?;
         if !super::text::is_token(transport) {
             return None;
