@@ -1,6 +1,13 @@
 //! The configuration file: YAML and environment in, a typed [`Config`] or an error that names file,
 //! line, key and what was expected. Opens nothing but the file, asks nobody.
 
+mod check;
+mod environment;
+mod livekit;
+mod read;
+mod section;
+mod value;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -24,7 +31,8 @@ pub struct Config {
     pub logging: Logging,
     /// `state_dir`: store, CDRs, timelines, recordings, control socket.
     pub state_dir: PathBuf,
-    /// `codecs`: `{"G722/8000": false, …}` switches as livekit/sip; order of preference is ours.
+    /// `codecs`: `{"G722/8000": false, …}` switches as livekit/sip; order of preference is ours. What is on,
+    /// best first: `G722`, `PCMU`, `PCMA`, `opus`.
     pub codecs: Vec<String>,
     /// `media_timeout_initial`, `media_timeout`: 30 s, 15 s.
     pub media_timeout_initial: Duration,
@@ -66,7 +74,7 @@ pub struct Limits {
     pub source_calls: usize,
     /// `limits.call_duration`: longest call. 24 h.
     pub call_duration: Duration,
-    /// `limits.drain`: how long calls go on after SIGTERM. 60 s... 1 h.
+    /// `limits.drain`: how long calls go on after SIGTERM. 60 s.
     pub drain: Duration,
     /// `limits.ringing`: longest time unanswered. 180 s.
     pub ringing: Duration,
@@ -100,7 +108,7 @@ pub struct Sip {
 
 /// A fault of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{file}:{line}: {message}")]
+#[error("{}{message}", place(file, *line))]
 pub struct ConfigError {
     pub file: String,
     /// From 1; 0: the environment, named in `message`.
@@ -109,14 +117,20 @@ pub struct ConfigError {
     pub message: String,
 }
 
-#[allow(clippy::todo, unused_variables, clippy::missing_errors_doc)]
+fn place(file: &str, line: u64) -> String {
+    if line == 0 { "environment: ".into() } else { format!("{file}:{line}: ") }
+}
+
 impl Config {
-    /// Reads a YAML text; `environment` fills what the text leaves open.
+    /// Reads a YAML text; `environment` fills what the text leaves open. An empty text is a configuration.
+    ///
+    /// # Errors
+    /// The first fault: no YAML, an unknown key, a wrong type, a value out of range, a pair that cannot be.
     pub fn parse(
         file: &str,
         yaml: &str,
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, ConfigError> {
-        todo!()
+        read::config(file, yaml, environment)
     }
 }

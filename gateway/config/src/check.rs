@@ -1,0 +1,59 @@
+//! Pairs of values that cannot be together, though each of them can.
+
+use crate::section::Section;
+use crate::{Config, ConfigError, Limits, Sip, value};
+
+pub(crate) fn pairs(root: &Section<'_>, config: &Config) -> Result<(), ConfigError> {
+    if config.health_port != 0 && config.health_port == config.prometheus_port {
+        let what = format!("expected another port than health_port, found {} for both", config.health_port);
+        return Err(root.fault(line(root, &["prometheus_port"]), "prometheus_port", &what));
+    }
+    for (key, port) in [("health_port", config.health_port), ("prometheus_port", config.prometheus_port)] {
+        if port != 0 && port == config.sip_port {
+            let what = format!("expected another port than sip_port's TCP, found {port} for both");
+            return Err(root.fault(line(root, &[key]), key, &what));
+        }
+    }
+    if let (Some(listen), Some(nat)) = (config.listen_ip, config.nat_1_to_1_ip)
+        && listen.is_ipv4() != nat.is_ipv4()
+    {
+        let what = format!("expected an address of listen_ip's family ({listen}), found {nat}");
+        return Err(root.fault(line(root, &["nat_1_to_1_ip"]), "nat_1_to_1_ip", &what));
+    }
+    if let (Some(at), Some(_)) = (root.line_of("nat_1_to_1_ip"), config.nat_1_to_1_ip)
+        && root.is_true("use_external_ip")
+    {
+        let what = "use_external_ip finds the address that this one gives: expected one of them, found both";
+        return Err(root.fault(at, "nat_1_to_1_ip", what));
+    }
+    Ok(())
+}
+
+pub(crate) fn limits(section: &Section<'_>, limits: &Limits) -> Result<(), ConfigError> {
+    if limits.drain > limits.call_duration && section.line_of("drain").is_some() {
+        let what = format!(
+            "expected at most limits.call_duration ({}), which ends every call, found {}",
+            value::show(limits.call_duration),
+            value::show(limits.drain)
+        );
+        return Err(section.fault(line(section, &["drain"]), "drain", &what));
+    }
+    Ok(())
+}
+
+pub(crate) fn sip(section: &Section<'_>, sip: &Sip) -> Result<(), ConfigError> {
+    if sip.session_expires != 0 && sip.session_expires < sip.min_se {
+        let what = format!(
+            "expected 0 (no session timer) or at least sip.min_se ({}), found {}",
+            sip.min_se, sip.session_expires
+        );
+        let at = line(section, &["session_expires", "min_se"]);
+        return Err(section.fault(at, "session_expires", &what));
+    }
+    Ok(())
+}
+
+/// The first of the keys that the file has.
+fn line(section: &Section<'_>, keys: &[&str]) -> u64 {
+    keys.iter().find_map(|key| section.line_of(key)).unwrap_or(1)
+}
