@@ -3,11 +3,12 @@
 //! [`gateway::Gateway`] starts the built program with a configuration and a folder of its own, on ports
 //! that the kernel gave, and ends it at the end of the test (it asserts that nothing is left).
 //! [`sipp`], [`baresip`] are strangers that call it; [`wire`] sends what no good phone would;
-//! [`ears`] judges sound: tones by Goertzel, speech by Whisper.
+//! [`malform`] makes malformed input of every kind; [`ears`] judges sound: tones by Goertzel, speech by Whisper.
 
 pub mod baresip;
 pub mod ears;
 pub mod gateway;
+pub mod malform;
 pub mod sipp;
 pub mod wire;
 

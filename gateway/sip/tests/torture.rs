@@ -104,22 +104,32 @@ fn verdict(bytes: Bytes) -> Owed {
     }
 }
 
-fn hold_to_the_table(folder: &Path) {
-    for (name, owed) in TABLE {
-        assert_eq!(verdict(read(folder, name)), *owed, "{name}");
+impl Owed {
+    /// The status that the parser's fault is answered with.
+    fn status(self) -> Option<u16> {
+        match self {
+            Request | Response => None,
+            Unparsed(_, status) => status,
+            Unchecked(_) => Some(400),
+        }
     }
 }
 
 #[test]
 fn every_section_of_rfc_4475_gets_what_it_is_owed() {
     assert_eq!(TABLE.len(), 49);
-    hold_to_the_table(&ours());
+    for (name, owed) in TABLE {
+        assert_eq!(verdict(read(&ours(), name)), *owed, "{name}");
+    }
 }
 
 #[test]
 fn the_originals_get_what_they_are_owed_where_they_are_at_hand() {
     if let Some(folder) = std::env::var_os("TRUNKLINE_RFC4475") {
-        hold_to_the_table(Path::new(&folder));
+        // Some of them have a second fault (baddn lacks its last line): the status counts, not which is met first.
+        for (name, owed) in TABLE {
+            assert_eq!(verdict(read(Path::new(&folder), name)).status(), owed.status(), "{name}");
+        }
     }
 }
 
