@@ -42,17 +42,16 @@ pub enum EngineError {
         /// What the system said.
         why: String,
     },
-    /// Words that the pronunciation dictionary does not know, so that they could never be heard.
-    #[error("the pronunciation dictionary {dictionary} does not have: {}", words.join(", "))]
-    UnknownWords {
-        /// The words, each once, in lower case.
-        words: Vec<String>,
-        /// The dictionary's file.
-        dictionary: String,
+    /// A file that the engine is to read could not be written.
+    #[error("{engine}: cannot write {path}: {why}")]
+    Scratch {
+        /// The engine.
+        engine: &'static str,
+        /// The file.
+        path: String,
+        /// What the system said.
+        why: String,
     },
-    /// There is nothing in it that could be heard.
-    #[error("a grammar needs at least one phrase of one word")]
-    EmptyGrammar,
     /// The engine itself said no.
     #[error("{engine}: {what} failed")]
     Refused {

@@ -3,7 +3,10 @@
 
 pub mod error;
 pub mod flite;
+mod language_model;
 mod library;
+pub mod pocketsphinx;
+mod pronunciation;
 pub mod resample;
 pub mod silero;
 pub mod text;

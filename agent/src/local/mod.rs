@@ -1,24 +1,29 @@
 //! The engines in process behind the provider traits: no network, no account, no GPU.
 //!
 //! [`Engines`] is opened once. Voice and ears are worker threads with bounded queues that all calls
-//! share; what a call holds ([`LocalTts`], [`SileroVad`]) is small and never blocks. Must never know
+//! share; what a call holds ([`LocalTts`], [`LocalStt`], [`SileroVad`]) is small and never blocks. Must never know
 //! turns or dialogues: it gets texts and sound.
 
 mod cache;
+mod ears;
+mod stt;
 mod tts;
 mod vad;
 
+pub use stt::LocalStt;
 pub use tts::LocalTts;
 pub use vad::SileroVad;
 
-use crate::provider::{ProviderError, Tts, Vad};
+use crate::provider::{ProviderError, Stt, Tts, Vad};
 use std::sync::Arc;
 use trunkline_engines::flite::Flite;
+use trunkline_engines::pocketsphinx::Sphinx;
 
 /// The speech engines of the process.
 #[derive(Debug)]
 pub struct Engines {
     voice: Result<Arc<tts::Speaker>, String>,
+    ears: Result<Arc<ears::Ears>, String>,
 }
 
 impl Engines {
@@ -32,9 +37,16 @@ impl Engines {
                 tts::Speaker::start(flite).map_err(|error| format!("cannot start its thread: {error}"))
             })
             .map(Arc::new);
-        let faults: Vec<&str> = [voice.as_ref().err()].into_iter().flatten().map(String::as_str).collect();
+        let ears = Sphinx::open()
+            .map_err(|error| error.to_string())
+            .and_then(|sphinx| {
+                ears::Ears::start(sphinx).map_err(|error| format!("cannot start its thread: {error}"))
+            })
+            .map(Arc::new);
+        let faults: Vec<&str> =
+            [voice.as_ref().err(), ears.as_ref().err()].into_iter().flatten().map(String::as_str).collect();
         let fault = (!faults.is_empty()).then(|| faults.join("; "));
-        (Self { voice }, fault)
+        (Self { voice, ears }, fault)
     }
 
     /// A voice for one call.
@@ -45,6 +57,18 @@ impl Engines {
         match &self.voice {
             Ok(speaker) => Ok(Box::new(LocalTts::new(Arc::clone(speaker)))),
             Err(why) => Err(ProviderError::Unavailable { provider: "flite", why: why.clone() }),
+        }
+    }
+
+    /// Ears for one call, at 8,000 Hz. `phrases` are what the caller is expected to say: they and everyday
+    /// words are what can be heard. A decoder is made ready at once, so ask before the caller speaks.
+    ///
+    /// # Errors
+    /// There is no speech recognition on this machine.
+    pub fn stt(&self, phrases: &[String]) -> Result<Box<dyn Stt>, ProviderError> {
+        match &self.ears {
+            Ok(ears) => Ok(Box::new(LocalStt::new(Arc::clone(ears), ears.ear(phrases)))),
+            Err(why) => Err(ProviderError::Unavailable { provider: "pocketsphinx", why: why.clone() }),
         }
     }
 

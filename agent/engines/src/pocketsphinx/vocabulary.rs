@@ -1,0 +1,93 @@
+//! What can be heard: words with their pronunciations, and which are likely after which.
+
+use super::ENGINE;
+use crate::error::EngineError;
+use crate::language_model;
+use crate::pronunciation::{Pronunciations, words_of};
+use std::collections::BTreeSet;
+use std::ffi::CString;
+use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A dialogue's vocabulary, ready for decoders.
+#[derive(Debug)]
+pub struct Vocabulary {
+    /// `word` or `word(2)`, and its phones.
+    pub(super) words: Vec<(CString, CString)>,
+    pub(super) model: ModelFile,
+    unknown: Vec<String>,
+}
+
+impl Vocabulary {
+    pub(super) fn new(
+        phrases: &[String],
+        everyday: &[(String, f64)],
+        dictionary: &Pronunciations,
+    ) -> Result<Self, EngineError> {
+        let mut phrases: Vec<Vec<String>> = phrases.iter().map(|phrase| words_of(phrase)).collect();
+        let wanted: BTreeSet<&str> = phrases.iter().flatten().map(String::as_str).collect();
+        let everyday_words = everyday.iter().map(|(word, _)| word.as_str());
+        let known = dictionary.of(wanted.iter().copied().chain(everyday_words));
+        let unknown: Vec<String> =
+            wanted.iter().filter(|word| !known.contains_key(**word)).map(|word| (*word).to_owned()).collect();
+        for phrase in &mut phrases {
+            phrase.retain(|word| known.contains_key(word));
+        }
+        let background: Vec<_> =
+            everyday.iter().filter(|(word, _)| known.contains_key(word)).cloned().collect();
+        let mut words = Vec::new();
+        for (word, pronunciations) in &known {
+            for (n, phones) in pronunciations.iter().enumerate() {
+                let entry = if n == 0 { word.clone() } else { format!("{word}({})", n + 1) };
+                if let (Ok(entry), Ok(phones)) = (CString::new(entry), CString::new(phones.as_str())) {
+                    words.push((entry, phones));
+                }
+            }
+        }
+        // `word(2)` may only follow `word`.
+        words.sort();
+        let model = ModelFile::write(&language_model::arpa(&phrases, &background))?;
+        Ok(Self { words, model, unknown })
+    }
+
+    /// Words of the phrases that the dictionary does not know, so that they are never heard.
+    #[must_use]
+    pub fn unknown(&self) -> &[String] {
+        &self.unknown
+    }
+}
+
+/// A language model where the library can read it: it takes a path and nothing else.
+#[derive(Debug)]
+pub(super) struct ModelFile(PathBuf);
+
+static FILES: AtomicU64 = AtomicU64::new(0);
+
+impl ModelFile {
+    fn write(text: &str) -> Result<Self, EngineError> {
+        let number = FILES.fetch_add(1, Ordering::Relaxed);
+        let name = format!("trunkline-{}-{number}.lm", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let failed = |error: std::io::Error| EngineError::Scratch {
+            engine: ENGINE,
+            path: path.display().to_string(),
+            why: error.to_string(),
+        };
+        // `create_new` follows no link that somebody else put there.
+        let mut file = std::fs::File::create_new(&path).map_err(failed)?;
+        file.write_all(text.as_bytes()).map_err(failed)?;
+        Ok(Self(path))
+    }
+
+    pub(super) fn path(&self) -> Option<CString> {
+        CString::new(self.0.as_os_str().as_bytes()).ok()
+    }
+}
+
+impl Drop for ModelFile {
+    fn drop(&mut self) {
+        let _gone_already = std::fs::remove_file(&self.0);
+    }
+}
