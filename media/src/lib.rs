@@ -13,6 +13,7 @@
 pub mod codec;
 pub mod engine;
 pub mod event;
+pub mod jitter;
 pub mod port;
 pub mod resample;
 pub mod rtp;
