@@ -1,8 +1,17 @@
 //! trunkline: a SIP voice gateway with an agent inside. See README.md; the architecture in one line:
 //! `transport` (bytes) → `trunkline_sip::Endpoint` → `call` (one plain struct a call) → dialplan, media
-//! leg, room or agent; [`control`] is how calls are commanded and watched.
+//! leg, room or agent; [`control`] is how calls are commanded and watched. [`cli`] is where it starts.
 
+mod cli;
 mod control;
+mod http;
+mod logging;
+mod metrics;
+mod serve;
+mod shown;
 mod transport;
+mod verbs;
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    cli::run()
+}

@@ -2,6 +2,16 @@
 //! (timeline, CDR, metrics, `trunkline tail`) reads [`CallEvent`]. Nothing else connects them with the
 //! signalling thread.
 
+mod calls;
+pub mod client;
+mod desk;
+mod events;
+pub mod plan;
+pub mod server;
+pub mod socket;
+
+pub use desk::Desk;
+
 use serde::Serialize;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -43,6 +53,17 @@ pub enum CallEvent {
     },
     /// It is over.
     Ended(Arc<Cdr>),
+}
+
+impl CallEvent {
+    /// The id of the call that it is about.
+    #[must_use]
+    pub fn call(&self) -> &str {
+        match self {
+            Self::Began(cdr) | Self::Updated(cdr) | Self::Ended(cdr) => &cdr.id,
+            Self::Entry { call, .. } => call,
+        }
+    }
 }
 
 /// The state of the program.
