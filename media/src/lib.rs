@@ -11,6 +11,7 @@
 //! Pure: everything but `engine` and `ports`. Nothing here allocates, locks, formats or logs per packet.
 
 pub mod codec;
+pub mod dtmf;
 pub mod engine;
 pub mod event;
 pub mod jitter;
