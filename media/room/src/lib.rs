@@ -3,6 +3,15 @@
 //! Today the local room (mix-minus in this process); LiveKit rooms will stand beside it behind the same
 //! [`Room`] trait. It must never know SIP, trunks or agents: a participant is an identity, a name, some
 //! attributes and an [`AudioPort`].
+//!
+//! The path: a leg → its port → `mixing` (everybody's sound, less one's own) → each port → a leg. Who is in
+//! which room is known where one joins and leaves (`local`); the thread of the sound (`thread`) knows only ports.
+
+mod local;
+mod mixing;
+mod thread;
+
+pub use local::{Events, LocalRooms};
 
 use std::sync::Arc;
 use trunkline_media::port::AudioPort;
@@ -70,43 +79,3 @@ pub trait Room: Send {
 
 /// Called after an event was queued.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
-
-/// Rooms in this process: one thread, a 20 ms tick, one decode a participant, mix-minus.
-#[derive(Debug)]
-pub struct LocalRooms {}
-
-/// Events of all local rooms; bounded.
-#[derive(Debug)]
-pub struct Events {}
-
-#[allow(clippy::todo, unused_variables, clippy::missing_errors_doc)]
-impl Events {
-    /// The next one.
-    pub fn try_next(&mut self) -> Option<RoomEvent> {
-        todo!()
-    }
-}
-
-#[allow(clippy::todo, unused_variables, clippy::missing_errors_doc)]
-impl LocalRooms {
-    /// Starts the thread. A room takes at most `most` participants.
-    pub fn start(most: usize, wake: Wake) -> Result<(Self, Events), RoomError> {
-        todo!()
-    }
-}
-
-#[allow(clippy::todo, unused_variables)]
-impl Room for LocalRooms {
-    fn join(&self, room: &str, who: Participant, port: AudioPort) -> Result<(), RoomError> {
-        todo!()
-    }
-    fn leave(&self, who: ParticipantId) {
-        todo!()
-    }
-    fn dtmf(&self, who: ParticipantId, digit: char) {
-        todo!()
-    }
-    fn counts(&self) -> (usize, usize) {
-        todo!()
-    }
-}

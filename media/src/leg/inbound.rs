@@ -1,0 +1,159 @@
+//! What a leg receives: packets that belong to the call in, frames of 20 ms at the leg's rate out.
+
+use super::decoded::Decoded;
+use super::freshness::Freshness;
+use crate::jitter::{JitterBuffer, JitterCounts, Pulled, packet_ticks};
+use crate::rtp::{Arrival, COMFORT_NOISE, RtpPacket, RtpReceiver};
+use crate::session::{Codec, Session};
+use std::time::Duration;
+
+/// One frame never takes more answers of the jitter buffer.
+const PULLS: usize = 32;
+/// A frame that nowhere exceeds this is quiet: sound can be left out there unheard.
+const QUIET: i16 = 250;
+
+/// What a payload type stands for in this session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Sound(Codec),
+    Key,
+    Comfort,
+}
+
+/// The receiving half of a leg.
+pub(super) struct Inbound {
+    receive: Vec<(u8, Codec)>,
+    key: Option<u8>,
+    comfort_noise: bool,
+    rate: u32,
+    clock: u32,
+    statistics: RtpReceiver,
+    jitter: JitterBuffer,
+    freshness: Freshness,
+    decoded: Decoded,
+}
+
+impl Inbound {
+    pub(super) fn new(session: &Session) -> Self {
+        let clock = session.codec.clock();
+        Self {
+            receive: session.receive.clone(),
+            key: session.dtmf.map(|(_, receives)| receives),
+            comfort_noise: session.comfort_noise,
+            rate: session.codec.rate(),
+            clock,
+            statistics: RtpReceiver::new(),
+            jitter: JitterBuffer::new(clock),
+            freshness: Freshness::default(),
+            decoded: Decoded::new(session.codec.rate()),
+        }
+    }
+
+    /// The session changed.
+    pub(super) fn renew(&mut self, session: &Session) {
+        self.receive.clone_from(&session.receive);
+        self.key = session.dtmf.map(|(_, receives)| receives);
+        self.comfort_noise = session.comfort_noise;
+        self.rate = session.codec.rate();
+        self.decoded.set_rate(self.rate);
+    }
+
+    /// Sound that waits is of the past: a hold is over, or begins.
+    pub(super) fn forget(&mut self) {
+        self.jitter.reset(self.clock);
+        self.decoded.clear();
+    }
+
+    pub(super) fn kind(&self, payload_type: u8) -> Option<Kind> {
+        if let Some((_, codec)) = self.receive.iter().find(|(number, _)| *number == payload_type) {
+            return Some(Kind::Sound(*codec));
+        }
+        if self.key == Some(payload_type) {
+            return Some(Kind::Key);
+        }
+        (self.comfort_noise && payload_type == COMFORT_NOISE).then_some(Kind::Comfort)
+    }
+
+    pub(super) fn statistics(&mut self) -> &mut RtpReceiver {
+        &mut self.statistics
+    }
+
+    /// Packets, lost, jitter and its maximum.
+    pub(super) fn figures(&self) -> (u64, u64, Duration, Duration) {
+        let of = &self.statistics;
+        (of.packets(), of.lost(), of.jitter(), of.jitter_max())
+    }
+
+    pub(super) fn counts(&self) -> JitterCounts {
+        self.jitter.counts()
+    }
+
+    /// How long sound waits here before it is heard.
+    pub(super) fn delay(&self) -> Duration {
+        self.jitter.target()
+    }
+
+    /// Sound came. `plays`: it is to be heard (the leg is not on hold). True if no newer packet can have come yet.
+    pub(super) fn sound(&mut self, now: Duration, packet: &RtpPacket<'_>, codec: Codec, plays: bool) -> bool {
+        let clock = codec.clock();
+        let arrival = self.statistics.receive(now, packet, clock);
+        let newest = self.freshness.is_newest(now, packet.timestamp, clock);
+        if plays && arrival != Arrival::Stray {
+            if clock != self.clock {
+                self.clock = clock;
+                self.jitter.reset(clock);
+            }
+            let length = packet_ticks(codec, packet.payload);
+            self.jitter.insert(now, packet, length);
+        }
+        newest
+    }
+
+    /// Comfort noise came: it takes its place among the sound.
+    pub(super) fn comfort(&mut self, now: Duration, packet: &RtpPacket<'_>, plays: bool) {
+        let arrival = self.statistics.receive_event(packet);
+        if plays && arrival != Arrival::Stray {
+            self.jitter.insert(now, packet, 0);
+        }
+    }
+
+    /// The next 20 ms. Where nobody `listens` nothing is decoded: time passes all the same.
+    pub(super) fn frame(&mut self, now: Duration, listens: bool, frame: &mut [i16]) {
+        for _ in 0..PULLS {
+            if self.decoded.filled() >= frame.len() {
+                break;
+            }
+            self.pull(now, listens);
+        }
+        self.decoded.take(frame);
+        if listens {
+            self.jitter.set_quiet(frame.iter().all(|sample| sample.unsigned_abs() < QUIET.unsigned_abs()));
+        }
+    }
+
+    fn pull(&mut self, now: Duration, listens: bool) {
+        let (rate, clock) = (u64::from(self.rate), u64::from(self.clock.max(1)));
+        let samples = |ticks: u32| (u64::from(ticks) * rate / clock) as usize;
+        let codec_of = |number: u8| self.receive.iter().find(|(n, _)| *n == number).map(|(_, codec)| *codec);
+        match self.jitter.pull(now) {
+            Pulled::Packet { payload_type, payload, skip } => {
+                // A payload type of the session before, or comfort noise.
+                let Some(codec) = codec_of(payload_type) else { return };
+                let length = samples(packet_ticks(codec, payload));
+                if listens {
+                    self.decoded.packet(codec, payload, length, skip);
+                } else if !skip {
+                    self.decoded.silence(length);
+                }
+            }
+            Pulled::Missing { ticks, next } => {
+                if listens {
+                    self.decoded.missing(samples(ticks), next);
+                } else {
+                    self.decoded.silence(samples(ticks));
+                }
+            }
+            Pulled::Silence { ticks } => self.decoded.silence(samples(ticks)),
+        }
+    }
+}

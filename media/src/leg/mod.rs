@@ -1,0 +1,292 @@
+//! A leg: everything of one call's sound, with no socket and no clock of its own.
+//!
+//! In: datagrams with the address that they came from, commands, and [`Leg::tick`] once in 20 ms. Out:
+//! datagrams into a [`Sink`], events into a list, sound through the port of its company. The engine drives it
+//! from a media thread, tests from a virtual clock.
+//!
+//! The path of a tick: jitter buffer → decoder → keys → company and recording; key, prompt or company →
+//! recording → encoder → sink; then RTCP, and the watch for a peer that fell silent.
+
+mod company;
+mod config;
+mod decoded;
+mod freshness;
+mod inbound;
+mod outbound;
+mod prompt;
+mod watch;
+
+pub use config::{InbandDtmf, LegConfig, Seed};
+
+use crate::codec::CodecError;
+use crate::event::{LegCommand, LegEvent, LegReport};
+use crate::latch::{Latch, Verdict};
+use crate::port::LegPort;
+use crate::record::Tape;
+use crate::rtp::{RtpPacket, RtpSender, is_rtcp};
+use crate::session::Session;
+use company::Company;
+use inbound::{Inbound, Kind};
+use outbound::Outbound;
+use prompt::Playing;
+use std::net::SocketAddr;
+use std::time::Duration;
+use watch::Watch;
+
+/// Samples of 20 ms at 16,000 Hz, the most that a frame has.
+pub const FRAME: usize = 320;
+
+/// Where a leg's datagrams go.
+pub trait Sink {
+    /// From the RTP port.
+    fn rtp(&mut self, to: SocketAddr, datagram: &[u8]);
+    /// From the RTCP port.
+    fn rtcp(&mut self, to: SocketAddr, datagram: &[u8]);
+}
+
+/// What a datagram was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Received {
+    /// Sound, and so fresh that nothing newer can wait behind it.
+    Newest,
+    /// Of the call.
+    Ours,
+    /// Not of the call.
+    Stranger,
+}
+
+/// One leg.
+pub struct Leg {
+    session: Session,
+    latch: Latch,
+    inbound: Inbound,
+    outbound: Outbound,
+    company: Option<Company>,
+    playing: Option<Playing>,
+    tape: Option<Tape>,
+    watch: Watch,
+    strangers: u64,
+    overrun: u64,
+}
+
+impl std::fmt::Debug for Leg {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Leg").field("session", &self.session).finish_non_exhaustive()
+    }
+}
+
+impl Leg {
+    /// A leg that begins at `now`.
+    ///
+    /// # Errors
+    /// The codec could not be set up, for lack of memory.
+    pub fn new(config: LegConfig, seed: &Seed, now: Duration) -> Result<Self, CodecError> {
+        let LegConfig { session, company, timeout_initial, timeout, inband_dtmf: _, symmetric } = config;
+        let [random, _] = seed.random;
+        let sender = RtpSender::new((random >> 32) as u32, (random >> 16) as u16, (random as u32) << 8);
+        let mut leg = Self {
+            latch: Latch::new(session.remote, symmetric),
+            inbound: Inbound::new(&session),
+            outbound: Outbound::new(&session, sender)?,
+            company: None,
+            playing: None,
+            tape: None,
+            watch: Watch::new(timeout_initial, timeout, now),
+            strangers: 0,
+            overrun: 0,
+            session,
+        };
+        leg.attach(company);
+        Ok(leg)
+    }
+
+    /// Samples a second of its codec.
+    #[must_use]
+    pub fn rate(&self) -> u32 {
+        self.session.codec.rate()
+    }
+
+    /// A datagram came to the RTP port.
+    pub fn receive(
+        &mut self,
+        now: Duration,
+        from: SocketAddr,
+        datagram: &[u8],
+        events: &mut Vec<LegEvent>,
+    ) -> Received {
+        if self.session.rtcp_mux && is_rtcp(datagram) {
+            return self.receive_control(now, from, datagram);
+        }
+        let Ok(packet) = RtpPacket::parse(datagram) else { return self.stranger() };
+        let Some(kind) = self.inbound.kind(packet.payload_type) else { return self.stranger() };
+        match self.latch.judge(from, packet.ssrc, packet.sequence) {
+            Verdict::Peer => {}
+            Verdict::Latched => {
+                events.push(LegEvent::Latched { source: from, announced: self.session.remote });
+            }
+            Verdict::Stranger => return self.stranger(),
+        }
+        if self.watch.packet(now) {
+            events.push(LegEvent::FirstPacket { source: from });
+        }
+        let plays = self.session.direction.receives();
+        match kind {
+            Kind::Sound(codec) if self.inbound.sound(now, &packet, codec, plays) => return Received::Newest,
+            Kind::Sound(_) => {}
+            Kind::Comfort => self.inbound.comfort(now, &packet, plays),
+            Kind::Key => {
+                self.inbound.statistics().receive_event(&packet);
+            }
+        }
+        Received::Ours
+    }
+
+    /// A datagram came to the RTCP port.
+    pub fn receive_control(&mut self, _now: Duration, _from: SocketAddr, _datagram: &[u8]) -> Received {
+        Received::Ours
+    }
+
+    /// 20 ms each way.
+    pub fn tick(&mut self, now: Duration, sink: &mut impl Sink, events: &mut Vec<LegEvent>) {
+        let samples = (self.rate() / 50) as usize;
+        let (mut far, mut near) = ([0; FRAME], [0; FRAME]);
+        let (Some(far), Some(near)) = (far.get_mut(..samples), near.get_mut(..samples)) else { return };
+        self.hear(now, far);
+        let spoke = self.speak(near, events);
+        if let Some(tape) = &mut self.tape {
+            tape.write(far, near);
+        }
+        match self.target() {
+            Some(to) => self.outbound.send(near, spoke, to, sink),
+            None => self.outbound.pause(samples),
+        }
+        if let Some(silent) = self.watch.overdue(now, self.session.direction.receives()) {
+            events.push(LegEvent::MediaTimeout { silent });
+        }
+    }
+
+    /// The thread was held up: so many ticks are left out.
+    pub fn skip(&mut self, ticks: u32) {
+        let samples = (self.rate() / 50) as usize;
+        for _ in 0..ticks {
+            self.outbound.pause(samples);
+        }
+    }
+
+    /// Tells it something. A recording is handed in by [`Leg::record`], as it needs a file.
+    pub fn command(&mut self, now: Duration, command: LegCommand, events: &mut Vec<LegEvent>) {
+        match command {
+            LegCommand::Session(session) => self.renew(now, session),
+            LegCommand::Attach(port) => self.attach(Some(port)),
+            LegCommand::Detach => self.attach(None),
+            LegCommand::Play(prompt) => {
+                self.stop_playing(events);
+                self.playing = Playing::new(prompt, self.rate()).ok();
+                if self.playing.is_none() {
+                    events.push(LegEvent::PlayEnded { whole: false });
+                }
+            }
+            LegCommand::StopPlay => self.stop_playing(events),
+            LegCommand::Dtmf { .. } => {}
+            LegCommand::Record(_) | LegCommand::StopRecord => self.record(None),
+        }
+    }
+
+    /// Records onto this tape, or no more.
+    pub fn record(&mut self, tape: Option<Tape>) {
+        self.tape = tape;
+    }
+
+    /// The leg ends.
+    pub fn close(&mut self, _now: Duration, _sink: &mut impl Sink) {}
+
+    /// Its figures so far.
+    #[must_use]
+    pub fn report(&self) -> LegReport {
+        let (received, lost, jitter, jitter_max) = self.inbound.figures();
+        let counts = self.inbound.counts();
+        LegReport {
+            codec: self.outbound.codec(),
+            sent: self.outbound.packets(),
+            received,
+            lost,
+            late: counts.late,
+            duplicate: counts.duplicate,
+            strangers: self.strangers,
+            jitter_ms: jitter.as_secs_f32() * 1_000.0,
+            jitter_max_ms: jitter_max.as_secs_f32() * 1_000.0,
+            concealed: counts.concealed,
+            overrun: self.overrun + self.company.as_ref().map_or(0, Company::overrun),
+            round_trip_ms: None,
+            remote_loss: None,
+            r_factor: 0.0,
+            mos: 1.0,
+        }
+    }
+
+    fn stranger(&mut self) -> Received {
+        self.strangers += 1;
+        Received::Stranger
+    }
+
+    /// Where sound goes now, if it goes anywhere.
+    fn target(&self) -> Option<SocketAddr> {
+        self.session.remote?;
+        if self.session.direction.sends() { self.latch.target() } else { None }
+    }
+
+    fn hear(&mut self, now: Duration, far: &mut [i16]) {
+        let listens = self.company.is_some() || self.tape.is_some();
+        self.inbound.frame(now, listens, far);
+        if let Some(company) = &mut self.company {
+            company.hear(far);
+        }
+    }
+
+    /// What the far party is to hear: a prompt, or else the company. False when there is nothing.
+    fn speak(&mut self, near: &mut [i16], events: &mut Vec<LegEvent>) -> bool {
+        if let Some(playing) = &mut self.playing {
+            if !playing.next(near) {
+                self.playing = None;
+                events.push(LegEvent::PlayEnded { whole: true });
+            }
+            return true;
+        }
+        self.company.as_mut().is_some_and(|company| company.speak(near))
+    }
+
+    fn attach(&mut self, port: Option<LegPort>) {
+        self.overrun += self.company.as_ref().map_or(0, Company::overrun);
+        let rate = self.rate();
+        self.company = port.and_then(|port| Company::new(port, rate).ok());
+    }
+
+    fn stop_playing(&mut self, events: &mut Vec<LegEvent>) {
+        if self.playing.take().is_some() {
+            events.push(LegEvent::PlayEnded { whole: false });
+        }
+    }
+
+    fn renew(&mut self, now: Duration, session: Session) {
+        // A codec that cannot be had (no memory) leaves the session as it was.
+        if self.outbound.renew(&session).is_err() {
+            return;
+        }
+        self.latch.announce(session.remote);
+        self.inbound.renew(&session);
+        if session.direction.receives() != self.session.direction.receives() {
+            self.inbound.forget();
+            self.watch.restart(now);
+        }
+        let rate = session.codec.rate();
+        if rate != self.rate() {
+            if let Some(company) = &mut self.company {
+                company.set_rate(rate);
+            }
+            if let Some(playing) = &mut self.playing {
+                playing.set_rate(rate);
+            }
+        }
+        self.session = session;
+    }
+}
