@@ -122,8 +122,8 @@ impl Outbound {
     fn send_comfort(&mut self, samples: usize, to: SocketAddr, sink: &mut impl Sink) {
         if (self.quiet - QUIET_FRAMES) % FRAMES_A_COMFORT == 1 {
             let mut datagram = [COMFORT_LEVEL; HEADER + 1];
-            let header = self.sender.header(COMFORT_NOISE, false, 1, 0);
-            datagram.first_chunk_mut().map(|to: &mut [u8; HEADER]| *to = header);
+            let (header, _level) = datagram.split_at_mut(HEADER);
+            header.copy_from_slice(&self.sender.header(COMFORT_NOISE, false, 1, 0));
             sink.rtp(to, &datagram);
         }
         self.pause(samples);
