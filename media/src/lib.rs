@@ -22,6 +22,7 @@ pub mod port;
 pub mod ports;
 pub mod record;
 pub mod resample;
+pub mod rtcp;
 pub mod rtp;
 pub mod sdp;
 pub mod session;
