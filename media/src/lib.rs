@@ -12,17 +12,21 @@
 //! Pure: everything but `engine`, `ports` and the writer thread of `record`. Nothing here allocates, locks, formats or logs per packet.
 
 pub mod codec;
+pub mod comfort_noise;
 pub mod dtmf;
 pub mod engine;
 pub mod event;
 pub mod jitter;
 pub mod latch;
 pub mod leg;
+pub mod mix;
 pub mod port;
 pub mod ports;
+pub mod quality;
 pub mod record;
 pub mod resample;
 pub mod rtcp;
 pub mod rtp;
 pub mod sdp;
 pub mod session;
+pub mod tone;
