@@ -10,10 +10,15 @@
 
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
+mod arena;
 pub mod auth;
+mod dialog;
 pub mod endpoint;
 mod flow;
 pub mod message;
+mod random;
+mod timers;
+mod transaction;
 
 pub use endpoint::{CallHandle, CommandError, Config, Counts, End, Endpoint, Event, Extra, Invite, Output};
 pub use flow::{ConnId, Flow, Transport};

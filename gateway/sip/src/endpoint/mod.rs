@@ -4,12 +4,39 @@
 //! `transport_failed`, drain [`Endpoint::poll`] until it is `None`, then sleep until
 //! [`Endpoint::poll_timeout`] or the next input.
 
+mod answering;
+mod arriving;
+mod call;
+mod calling;
+mod clock;
 mod event;
+mod hang_up;
+mod in_dialog;
+mod offers;
+mod outcome;
+mod receive;
+mod retry;
+mod wire;
 
 pub use event::{CallHandle, End, Event, Output};
 
+use crate::arena::{Arena, Id};
+use crate::auth::Nonces;
+use crate::random::{HashedMap, Keyed, Random};
+use crate::timers::Timers;
+use crate::transaction::{Client, Server, Times};
 use crate::{Flow, Message, Time};
 use bytes::Bytes;
+use call::Call;
+use std::collections::VecDeque;
+
+/// Methods that are served; the truth, in every answer that bears Allow.
+const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE";
+/// Bodies of an INVITE that are understood.
+const ACCEPT: &str = "application/sdp, multipart/mixed";
+const SUPPORTED: &str = "timer, 100rel";
+/// Seconds after which a caller may try again when the tables are full.
+const RETRY_WHEN_FULL: u32 = 5;
 
 /// How this endpoint behaves; fixed for its life.
 #[derive(Debug, Clone)]
@@ -112,44 +139,80 @@ pub struct Counts {
 
 /// The endpoint.
 #[derive(Debug)]
-pub struct Endpoint {}
+pub struct Endpoint {
+    config: Config,
+    times: Times,
+    random: Random,
+    keyed: Keyed,
+    nonces: Nonces,
+    outputs: VecDeque<Output>,
+    timers: Timers,
+    servers: Arena<Server>,
+    server_keys: HashedMap<Id>,
+    /// INVITEs under way by what copies of them on other paths have in common; to their keys.
+    merged: HashedMap<u64>,
+    clients: Arena<Client>,
+    client_keys: HashedMap<Id>,
+    calls: Arena<Call>,
+    /// By Call-ID and our tag.
+    dialogs: HashedMap<Id>,
+    draining: Option<u32>,
+}
 
-#[allow(unused_variables, clippy::todo, clippy::missing_errors_doc)]
+#[allow(clippy::missing_errors_doc, reason = "CommandError says it for all of them")]
 impl Endpoint {
     /// `seed` is the only randomness: tags, branches, Call-IDs, nonce keys come of it.
     #[must_use]
     pub fn new(config: Config, seed: [u8; 32]) -> Self {
-        todo!()
+        let mut random = Random::new(seed);
+        Self {
+            times: Times { t1: config.t1, t2: config.t2, t4: config.t4 },
+            keyed: Keyed::new(&mut random),
+            nonces: Nonces::new(random.key()),
+            random,
+            config,
+            outputs: VecDeque::new(),
+            timers: Timers::default(),
+            servers: Arena::new(),
+            server_keys: HashedMap::default(),
+            merged: HashedMap::default(),
+            clients: Arena::new(),
+            client_keys: HashedMap::default(),
+            calls: Arena::new(),
+            dialogs: HashedMap::default(),
+            draining: None,
+        }
     }
     /// One datagram, or one message of a stream. Anything may stand in it.
     pub fn receive(&mut self, now: Time, flow: Flow, bytes: Bytes) {
-        todo!()
+        self.receive_bytes(now, flow, bytes);
     }
     /// A flow broke or could not be opened; `sent` of its requests are answered 503 inside.
     pub fn transport_failed(&mut self, now: Time, flow: Flow) {
-        todo!()
+        self.flow_failed(now, flow);
     }
     /// The next thing to do or to know.
     pub fn poll(&mut self) -> Option<Output> {
-        todo!()
+        self.outputs.pop_front()
     }
     /// When `handle_timeout` is wanted next.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Time> {
-        todo!()
+        self.timers.next()
     }
     /// The time has come.
     pub fn handle_timeout(&mut self, now: Time) {
-        todo!()
+        self.tick(now);
     }
     /// From now on new INVITEs and OPTIONS get 503 with this Retry-After; `None` ends it. Calls go on.
     pub fn set_draining(&mut self, retry_after: Option<u32>) {
-        todo!()
+        self.draining = retry_after;
     }
     /// What is held.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        todo!()
+        let dialogs = self.calls.iter().map(|(_, c)| c.dialogs()).sum();
+        Counts { transactions: self.servers.len() + self.clients.len(), calls: self.calls.len(), dialogs }
     }
 
     // --- answering a call
@@ -164,7 +227,7 @@ impl Endpoint {
         reliable: bool,
         headers: &[Extra],
     ) -> Result<(), CommandError> {
-        todo!()
+        self.do_ring(now, call, status, sdp, reliable, headers)
     }
     /// 200. `sdp` is the answer, or the offer when the INVITE had none.
     pub fn answer(
@@ -174,7 +237,7 @@ impl Endpoint {
         sdp: Bytes,
         headers: &[Extra],
     ) -> Result<(), CommandError> {
-        todo!()
+        self.do_answer(now, call, sdp, headers)
     }
     /// A final 3xx–6xx; `reason` empty: the RFC's phrase. The call ends with [`End::Refused`].
     pub fn reject(
@@ -185,7 +248,7 @@ impl Endpoint {
         reason: &str,
         headers: &[Extra],
     ) -> Result<(), CommandError> {
-        todo!()
+        self.do_reject(now, call, status, reason, headers)
     }
     /// 401 with a challenge for each algorithm (SHA-256, MD5); the call ends with `Refused(401)`, the
     /// retry comes as a new `Incoming`.
@@ -196,7 +259,7 @@ impl Endpoint {
         realm: &str,
         stale: bool,
     ) -> Result<(), CommandError> {
-        todo!()
+        self.do_challenge(now, call, realm, stale)
     }
     /// Do the credentials of this INVITE fit?
     pub fn verify(
@@ -208,23 +271,23 @@ impl Endpoint {
         username: &str,
         password: &str,
     ) -> crate::auth::Verdict {
-        todo!()
+        self.nonces.verify(now, invite, flow.remote.ip(), realm, username, password)
     }
 
     // --- placing a call
     /// Sends an INVITE.
     pub fn invite(&mut self, now: Time, invite: Invite) -> Result<CallHandle, CommandError> {
-        todo!()
+        self.do_invite(now, invite)
     }
     /// The ACK of a 2xx that carried the offer, with our answer.
     pub fn acknowledge(&mut self, now: Time, call: CallHandle, sdp: Bytes) -> Result<(), CommandError> {
-        todo!()
+        self.do_acknowledge(now, call, sdp)
     }
 
     // --- in a call
     /// Answers [`Event::Offer`] with 200.
     pub fn accept_offer(&mut self, now: Time, call: CallHandle, sdp: Bytes) -> Result<(), CommandError> {
-        todo!()
+        self.do_accept_offer(now, call, sdp)
     }
     /// Answers [`Event::Offer`] with 488 or the like.
     pub fn refuse_offer(
@@ -234,11 +297,12 @@ impl Endpoint {
         status: u16,
         reason: &str,
     ) -> Result<(), CommandError> {
-        todo!()
+        self.do_refuse_offer(now, call, status, reason)
     }
     /// Our own offer: a re-INVITE in a confirmed call, an UPDATE before (where the peer allows it).
     pub fn offer(&mut self, now: Time, call: CallHandle, sdp: Bytes) -> Result<(), CommandError> {
-        todo!()
+        let _ = (now, sdp);
+        self.call(call).and(Err(CommandError::State))
     }
     /// INFO, such as `application/dtmf-relay`.
     pub fn info(
@@ -248,17 +312,22 @@ impl Endpoint {
         content_type: &str,
         body: Bytes,
     ) -> Result<(), CommandError> {
-        todo!()
+        self.do_info(now, call, content_type, &body)
     }
     /// Ends the call, whatever its state: 480 to an INVITE not answered, CANCEL for one of ours, BYE
     /// (after the ACK of our 2xx, RFC 3261 §15) in a call. `reason` is a Reason header (RFC 3326) or empty.
     pub fn hang_up(&mut self, now: Time, call: CallHandle, reason: &str) -> Result<(), CommandError> {
-        todo!()
+        self.do_hang_up(now, call, reason)
     }
     /// Call-ID, local tag and remote tag of a call.
     #[must_use]
     pub fn identity(&self, call: CallHandle) -> Option<Identity> {
-        todo!()
+        let dialog = &self.call(call).ok()?.dialog;
+        Some(Identity {
+            call_id: dialog.call_id.to_string(),
+            local_tag: dialog.local_tag.to_string(),
+            remote_tag: dialog.remote_tag.to_string(),
+        })
     }
 }
 

@@ -312,6 +312,11 @@ impl Message {
         self.list(name).any(|t| t.eq_ignore_ascii_case(token))
     }
 
+    /// Start line and headers, with the blank line that ends them.
+    pub(crate) fn head(&self) -> &[u8] {
+        self.buffer.get(..self.body_at).unwrap_or(&[])
+    }
+
     /// The body; empty when there is none.
     #[must_use]
     pub fn body(&self) -> Bytes {
