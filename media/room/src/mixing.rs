@@ -1,6 +1,7 @@
 //! Mix-minus: each hears the sum of all others. Pure; one [`MixRoom::tick`] is 20 ms.
 
 use crate::ParticipantId;
+use trunkline_media::mix::Mix;
 use trunkline_media::port::AudioPort;
 use trunkline_media::resample::Resampler;
 
@@ -18,7 +19,7 @@ const BEHIND: usize = 4;
 pub(crate) struct MixRoom {
     rate: u32,
     seats: Vec<Seat>,
-    total: [i32; FRAME],
+    mix: Mix,
 }
 
 struct Seat {
@@ -35,7 +36,7 @@ struct Seat {
 
 impl Default for MixRoom {
     fn default() -> Self {
-        Self { rate: 8_000, seats: Vec::new(), total: [0; FRAME] }
+        Self { rate: 8_000, seats: Vec::new(), mix: Mix::new(FRAME) }
     }
 }
 
@@ -65,21 +66,18 @@ impl MixRoom {
 
     /// Takes 20 ms of everybody, gives everybody 20 ms of the others.
     pub(crate) fn tick(&mut self) {
-        let length = (self.rate / 50) as usize;
-        let Some(total) = self.total.get_mut(..length) else { return };
-        total.fill(0);
+        self.mix.clear();
         for seat in &mut self.seats {
             seat.listen();
             if seat.speaks {
-                for (sum, sample) in total.iter_mut().zip(&seat.own) {
-                    *sum += i32::from(*sample);
-                }
+                self.mix.add(&seat.own);
             }
         }
         // Alone, one hears nothing; the leg makes its own silence.
         if self.seats.len() > 1 {
+            let length = (self.rate / 50) as usize;
             for seat in &mut self.seats {
-                seat.speak(total);
+                seat.speak(&self.mix, length);
             }
         }
     }
@@ -124,14 +122,11 @@ impl Seat {
         }
     }
 
-    fn speak(&mut self, total: &[i32]) {
-        let mut others = [0i16; FRAME];
-        let mut buffer = [0i16; FRAME];
-        for ((out, sum), own) in others.iter_mut().zip(total).zip(&self.own) {
-            let sum = if self.speaks { sum - i32::from(*own) } else { *sum };
-            *out = sum.clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16;
-        }
-        let Some(others) = others.get(..total.len()) else { return };
+    /// Gives it `length` samples of the others.
+    fn speak(&mut self, mix: &Mix, length: usize) {
+        let (mut others, mut buffer) = ([0; FRAME], [0; FRAME]);
+        let Some(others) = others.get_mut(..length) else { return };
+        mix.minus(if self.speaks { &self.own } else { &[] }, others);
         let written = self.back.process(others, &mut buffer);
         let waiting = self.port.speak.buffer().capacity() - self.port.speak.slots();
         if waiting < AHEAD * self.frame() {

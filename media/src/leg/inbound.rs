@@ -2,6 +2,7 @@
 
 use super::decoded::Decoded;
 use super::freshness::Freshness;
+use crate::comfort_noise::{self, Generator};
 use crate::jitter::{JitterBuffer, JitterCounts, Pulled, packet_ticks};
 use crate::rtp::{Arrival, COMFORT_NOISE, RtpPacket, RtpReceiver};
 use crate::session::{Codec, Session};
@@ -31,10 +32,13 @@ pub(super) struct Inbound {
     jitter: JitterBuffer,
     freshness: Freshness,
     decoded: Decoded,
+    noise: Generator,
+    /// The peer says that its silence has a sound.
+    comfort: bool,
 }
 
 impl Inbound {
-    pub(super) fn new(session: &Session) -> Self {
+    pub(super) fn new(session: &Session, noise_seed: u32) -> Self {
         let clock = session.codec.clock();
         Self {
             receive: session.receive.clone(),
@@ -46,6 +50,8 @@ impl Inbound {
             jitter: JitterBuffer::new(clock),
             freshness: Freshness::default(),
             decoded: Decoded::new(session.codec.rate()),
+            noise: Generator::new(noise_seed),
+            comfort: false,
         }
     }
 
@@ -117,13 +123,14 @@ impl Inbound {
         }
     }
 
-    /// The next 20 ms. Where nobody `listens` nothing is decoded: time passes all the same.
-    pub(super) fn frame(&mut self, now: Duration, listens: bool, frame: &mut [i16]) {
+    /// The next 20 ms. Where nobody `listens` nothing is decoded: time passes all the same. While a `key` is
+    /// down the peer sends no sound, and none is made up for it.
+    pub(super) fn frame(&mut self, now: Duration, listens: bool, key: bool, frame: &mut [i16]) {
         for _ in 0..PULLS {
             if self.decoded.filled() >= frame.len() {
                 break;
             }
-            self.pull(now, listens);
+            self.pull(now, listens, key);
         }
         self.decoded.take(frame);
         if listens {
@@ -131,14 +138,21 @@ impl Inbound {
         }
     }
 
-    fn pull(&mut self, now: Duration, listens: bool) {
+    fn pull(&mut self, now: Duration, listens: bool, key: bool) {
         let (rate, clock) = (u64::from(self.rate), u64::from(self.clock.max(1)));
         let samples = |ticks: u32| (u64::from(ticks) * rate / clock) as usize;
         let codec_of = |number: u8| self.receive.iter().find(|(n, _)| *n == number).map(|(_, codec)| *codec);
         match self.jitter.pull(now) {
             Pulled::Packet { payload_type, payload, skip } => {
-                // A payload type of the session before, or comfort noise.
-                let Some(codec) = codec_of(payload_type) else { return };
+                let Some(codec) = codec_of(payload_type) else {
+                    // Comfort noise, or a payload type of the session before, whose packet is of no use now.
+                    if let (COMFORT_NOISE, Some(level)) = (payload_type, comfort_noise::decode(payload)) {
+                        self.noise.set_level(level);
+                        self.comfort = true;
+                    }
+                    return;
+                };
+                self.comfort = false;
                 let length = samples(packet_ticks(codec, payload));
                 if listens {
                     self.decoded.packet(codec, payload, length, skip);
@@ -147,11 +161,14 @@ impl Inbound {
                 }
             }
             Pulled::Missing { ticks, next } => {
-                if listens {
+                if listens && !key {
                     self.decoded.missing(samples(ticks), next);
                 } else {
                     self.decoded.silence(samples(ticks));
                 }
+            }
+            Pulled::Silence { ticks } if self.comfort && listens => {
+                self.noise.fill(self.decoded.append(samples(ticks)));
             }
             Pulled::Silence { ticks } => self.decoded.silence(samples(ticks)),
         }

@@ -9,24 +9,30 @@
 
 mod company;
 mod config;
+mod control;
 mod decoded;
 mod freshness;
 mod inbound;
+mod keys;
 mod outbound;
 mod prompt;
+mod report;
 mod watch;
 
 pub use config::{InbandDtmf, LegConfig, Seed};
 
 use crate::codec::CodecError;
-use crate::event::{LegCommand, LegEvent, LegReport};
+use crate::event::{LegCommand, LegEvent};
 use crate::latch::{Latch, Verdict};
 use crate::port::LegPort;
 use crate::record::Tape;
+use crate::rtcp::MAX_COMPOUND;
 use crate::rtp::{RtpPacket, RtpSender, is_rtcp};
 use crate::session::Session;
 use company::Company;
+use control::Control;
 use inbound::{Inbound, Kind};
+use keys::{KeyFrame, KeysHeard, KeysSent};
 use outbound::Outbound;
 use prompt::Playing;
 use std::net::SocketAddr;
@@ -61,6 +67,9 @@ pub struct Leg {
     latch: Latch,
     inbound: Inbound,
     outbound: Outbound,
+    control: Control,
+    keys_heard: KeysHeard,
+    keys_sent: KeysSent,
     company: Option<Company>,
     playing: Option<Playing>,
     tape: Option<Tape>,
@@ -81,12 +90,16 @@ impl Leg {
     /// # Errors
     /// The codec could not be set up, for lack of memory.
     pub fn new(config: LegConfig, seed: &Seed, now: Duration) -> Result<Self, CodecError> {
-        let LegConfig { session, company, timeout_initial, timeout, inband_dtmf: _, symmetric } = config;
-        let [random, _] = seed.random;
-        let sender = RtpSender::new((random >> 32) as u32, (random >> 16) as u16, (random as u32) << 8);
+        let LegConfig { session, company, timeout_initial, timeout, inband_dtmf, symmetric } = config;
+        let [random, more] = seed.random;
+        let first_sequence = (random >> 16) as u16;
+        let sender = RtpSender::new((random >> 32) as u32, first_sequence, (random as u32) << 8);
         let mut leg = Self {
+            control: Control::new(&sender, first_sequence, seed, now),
+            keys_heard: KeysHeard::new(inband_dtmf, &session),
+            keys_sent: KeysSent::default(),
             latch: Latch::new(session.remote, symmetric),
-            inbound: Inbound::new(&session),
+            inbound: Inbound::new(&session, more as u32),
             outbound: Outbound::new(&session, sender)?,
             company: None,
             playing: None,
@@ -136,13 +149,22 @@ impl Leg {
             Kind::Comfort => self.inbound.comfort(now, &packet, plays),
             Kind::Key => {
                 self.inbound.statistics().receive_event(&packet);
+                self.keys_heard.packet(now, packet.timestamp, packet.payload, events);
             }
         }
         Received::Ours
     }
 
     /// A datagram came to the RTCP port.
-    pub fn receive_control(&mut self, _now: Duration, _from: SocketAddr, _datagram: &[u8]) -> Received {
+    pub fn receive_control(&mut self, now: Duration, from: SocketAddr, datagram: &[u8]) -> Received {
+        let announced = self.session.remote_rtcp == Some(from);
+        let beside = self.latch.source().is_some_and(|source| source.ip() == from.ip());
+        if !(announced || beside) || !self.control.receive(now, from, datagram) {
+            return self.stranger();
+        }
+        if let Some(loss) = self.control.remote_loss() {
+            self.outbound.expect_loss(loss);
+        }
         Received::Ours
     }
 
@@ -151,14 +173,10 @@ impl Leg {
         let samples = (self.rate() / 50) as usize;
         let (mut far, mut near) = ([0; FRAME], [0; FRAME]);
         let (Some(far), Some(near)) = (far.get_mut(..samples), near.get_mut(..samples)) else { return };
-        self.hear(now, far);
-        let spoke = self.speak(near, events);
-        if let Some(tape) = &mut self.tape {
-            tape.write(far, near);
-        }
-        match self.target() {
-            Some(to) => self.outbound.send(near, spoke, to, sink),
-            None => self.outbound.pause(samples),
+        self.hear(now, far, events);
+        self.say(far, near, sink, events);
+        if self.control.is_due(now) {
+            self.send_report(now, false, sink);
         }
         if let Some(silent) = self.watch.overdue(now, self.session.direction.receives()) {
             events.push(LegEvent::MediaTimeout { silent });
@@ -187,7 +205,7 @@ impl Leg {
                 }
             }
             LegCommand::StopPlay => self.stop_playing(events),
-            LegCommand::Dtmf { .. } => {}
+            LegCommand::Dtmf { digit, length, how } => self.keys_sent.press(digit, length, how),
             LegCommand::Record(_) | LegCommand::StopRecord => self.record(None),
         }
     }
@@ -197,31 +215,9 @@ impl Leg {
         self.tape = tape;
     }
 
-    /// The leg ends.
-    pub fn close(&mut self, _now: Duration, _sink: &mut impl Sink) {}
-
-    /// Its figures so far.
-    #[must_use]
-    pub fn report(&self) -> LegReport {
-        let (received, lost, jitter, jitter_max) = self.inbound.figures();
-        let counts = self.inbound.counts();
-        LegReport {
-            codec: self.outbound.codec(),
-            sent: self.outbound.packets(),
-            received,
-            lost,
-            late: counts.late,
-            duplicate: counts.duplicate,
-            strangers: self.strangers,
-            jitter_ms: jitter.as_secs_f32() * 1_000.0,
-            jitter_max_ms: jitter_max.as_secs_f32() * 1_000.0,
-            concealed: counts.concealed,
-            overrun: self.overrun + self.company.as_ref().map_or(0, Company::overrun),
-            round_trip_ms: None,
-            remote_loss: None,
-            r_factor: 0.0,
-            mos: 1.0,
-        }
+    /// The leg ends: the peer's RTCP is told.
+    pub fn close(&mut self, now: Duration, sink: &mut impl Sink) {
+        self.send_report(now, true, sink);
     }
 
     fn stranger(&mut self) -> Received {
@@ -235,15 +231,39 @@ impl Leg {
         if self.session.direction.sends() { self.latch.target() } else { None }
     }
 
-    fn hear(&mut self, now: Duration, far: &mut [i16]) {
-        let listens = self.company.is_some() || self.tape.is_some();
-        self.inbound.frame(now, listens, far);
+    fn hear(&mut self, now: Duration, far: &mut [i16], events: &mut Vec<LegEvent>) {
+        let listens = self.company.is_some() || self.tape.is_some() || self.keys_heard.listens();
+        self.inbound.frame(now, listens, self.keys_heard.is_down(), far);
+        self.keys_heard.tick(now, far, events);
         if let Some(company) = &mut self.company {
             company.hear(far);
         }
     }
 
-    /// What the far party is to hear: a prompt, or else the company. False when there is nothing.
+    /// 20 ms for the far party: a key, else a prompt, else what the company says, else silence.
+    fn say(&mut self, far: &[i16], near: &mut [i16], sink: &mut impl Sink, events: &mut Vec<LegEvent>) {
+        let target = self.target();
+        let mut key = KeyFrame::Sound;
+        if target.is_some() && !self.keys_sent.is_idle() {
+            key = self.keys_sent.next(&self.session, near, || self.outbound.event_begins());
+        }
+        let spoke = match key {
+            KeyFrame::Sound => self.speak(near, events),
+            KeyFrame::Tone | KeyFrame::Event(_) => true,
+        };
+        if let Some(tape) = &mut self.tape {
+            tape.write(far, near);
+        }
+        match (target, key, self.session.dtmf) {
+            (Some(to), KeyFrame::Event(event), Some((payload_type, _))) => {
+                self.outbound.send_event(&event, payload_type, near.len(), to, sink);
+            }
+            (Some(to), ..) => self.outbound.send(near, spoke, to, sink),
+            (None, ..) => self.outbound.pause(near.len()),
+        }
+    }
+
+    /// A prompt, or else the company. False when there is nothing.
     fn speak(&mut self, near: &mut [i16], events: &mut Vec<LegEvent>) -> bool {
         if let Some(playing) = &mut self.playing {
             if !playing.next(near) {
@@ -253,6 +273,22 @@ impl Leg {
             return true;
         }
         self.company.as_mut().is_some_and(|company| company.speak(near))
+    }
+
+    fn send_report(&mut self, now: Duration, bye: bool, sink: &mut impl Sink) {
+        let mux = self.session.rtcp_mux;
+        let latched = self.latch.target().filter(|_| self.session.remote.is_some());
+        let target = if mux { latched } else { self.control.target(self.session.remote_rtcp, latched) };
+        let Some(to) = target else { return };
+        let mut datagram = [0; MAX_COMPOUND];
+        let received = self.inbound.statistics().report();
+        let length = self.control.write(now, self.outbound.sender(), received, bye, &mut datagram);
+        let datagram = datagram.get(..length).unwrap_or_default();
+        if mux {
+            sink.rtp(to, datagram);
+        } else {
+            sink.rtcp(to, datagram);
+        }
     }
 
     fn attach(&mut self, port: Option<LegPort>) {
@@ -272,8 +308,12 @@ impl Leg {
         if self.outbound.renew(&session).is_err() {
             return;
         }
+        if session.remote.is_some() && session.remote != self.session.remote {
+            self.control.forget_source();
+        }
         self.latch.announce(session.remote);
         self.inbound.renew(&session);
+        self.keys_heard.renew(&session, self.rate());
         if session.direction.receives() != self.session.direction.receives() {
             self.inbound.forget();
             self.watch.restart(now);

@@ -2,6 +2,8 @@
 
 use super::Sink;
 use crate::codec::{CodecError, Encoder, MAX_PAYLOAD};
+use crate::comfort_noise;
+use crate::dtmf::rfc4733::EventPacket;
 use crate::rtp::{COMFORT_NOISE, HEADER, RtpSender};
 use crate::session::{Codec, Session};
 use std::net::SocketAddr;
@@ -62,12 +64,8 @@ impl Outbound {
         self.encoder.codec()
     }
 
-    pub(super) fn sender(&mut self) -> &mut RtpSender {
-        &mut self.sender
-    }
-
-    pub(super) fn packets(&self) -> u64 {
-        self.sender.packets()
+    pub(super) fn sender(&self) -> &RtpSender {
+        &self.sender
     }
 
     /// What the peer reports to lose.
@@ -104,6 +102,31 @@ impl Outbound {
         self.marker = true;
     }
 
+    /// A key goes down now: the timestamp of it. Sound that waits to fill a packet is left out.
+    pub(super) fn event_begins(&mut self) -> u32 {
+        self.pause(0);
+        self.sender.timestamp()
+    }
+
+    /// Sends a packet of a key in place of 20 ms of sound.
+    pub(super) fn send_event(
+        &mut self,
+        event: &EventPacket,
+        payload_type: u8,
+        samples: usize,
+        to: SocketAddr,
+        sink: &mut impl Sink,
+    ) {
+        let payload = &event.payload;
+        let mut datagram = [0u8; HEADER + 4];
+        let (header, body) = datagram.split_at_mut(HEADER);
+        let written = self.sender.header_at(event.timestamp, payload_type, event.marker, payload.len());
+        header.copy_from_slice(&written);
+        body.copy_from_slice(payload);
+        sink.rtp(to, &datagram);
+        self.pause(samples);
+    }
+
     fn send_packet(&mut self, start: usize, to: SocketAddr, sink: &mut impl Sink) {
         let mut datagram = [0u8; HEADER + MAX_PAYLOAD];
         let ticks = self.ticks(self.packet);
@@ -121,9 +144,10 @@ impl Outbound {
     /// RFC 3389: one packet says how loud the silence is, and again from time to time.
     fn send_comfort(&mut self, samples: usize, to: SocketAddr, sink: &mut impl Sink) {
         if (self.quiet - QUIET_FRAMES) % FRAMES_A_COMFORT == 1 {
-            let mut datagram = [COMFORT_LEVEL; HEADER + 1];
-            let (header, _level) = datagram.split_at_mut(HEADER);
-            header.copy_from_slice(&self.sender.header(COMFORT_NOISE, false, 1, 0));
+            let mut datagram = [0; HEADER + comfort_noise::PAYLOAD];
+            let (header, payload) = datagram.split_at_mut(HEADER);
+            payload.copy_from_slice(&comfort_noise::encode(COMFORT_LEVEL));
+            header.copy_from_slice(&self.sender.header(COMFORT_NOISE, false, comfort_noise::PAYLOAD, 0));
             sink.rtp(to, &datagram);
         }
         self.pause(samples);
