@@ -177,6 +177,10 @@ impl Conversation {
     /// The caller says nothing.
     pub fn no_input(&mut self) -> Answer {
         let dialogue = Arc::clone(&self.dialogue);
+        if let Some(slot) = self.asking.filter(|_| !self.typed.is_empty()) {
+            let typed = std::mem::take(&mut self.typed);
+            return self.fill(slot, &typed, "typed by the caller, who then waited", Vec::new());
+        }
         self.silences += 1;
         let why = format!("time-out {} of {}", self.silences, dialogue.no_input.says.len() + 1);
         let decisions = vec![("no input".to_owned(), why)];

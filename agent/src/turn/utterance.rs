@@ -1,0 +1,112 @@
+//! What the caller is saying, as far as it is known: the voice, and the words in one or more pieces.
+
+use super::Time;
+use crate::provider::Generation;
+use std::time::Duration;
+
+/// Where recognition stands with the piece that is being said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hearing {
+    /// It listens.
+    On,
+    /// Its result is awaited since then.
+    Finishing(Time),
+    /// Its result is there.
+    Off,
+}
+
+#[derive(Debug)]
+pub(super) struct Utterance {
+    /// Of the piece that is being recognised.
+    pub generation: Generation,
+    pub hearing: Hearing,
+    pub voice: bool,
+    /// When voice was last switched on or off.
+    edge: Time,
+    voiced: Duration,
+    /// Results of the pieces so far.
+    pub text: String,
+    /// What the last piece seems to be.
+    pub partial: String,
+    pub confidence: Option<f32>,
+    /// What was heard can mean one thing only.
+    pub sure: bool,
+    /// It has been found to be noise: it pauses nobody any more.
+    pub noise: bool,
+}
+
+impl Utterance {
+    pub(super) fn new(generation: Generation, now: Time) -> Self {
+        Self {
+            generation,
+            hearing: Hearing::On,
+            voice: true,
+            edge: now,
+            voiced: Duration::ZERO,
+            text: String::new(),
+            partial: String::new(),
+            confidence: None,
+            sure: false,
+            noise: false,
+        }
+    }
+
+    pub(super) fn set_voice(&mut self, now: Time, on: bool) {
+        if self.voice && !on {
+            self.voiced += now.saturating_sub(self.edge);
+        }
+        if self.voice != on {
+            self.voice = on;
+            self.edge = now;
+        }
+    }
+
+    /// Voice in all, pauses left out: a pause between the first words does not begin the count anew.
+    pub(super) fn voiced(&self, now: Time) -> Duration {
+        self.voiced + if self.voice { now.saturating_sub(self.edge) } else { Duration::ZERO }
+    }
+
+    pub(super) fn silence(&self, now: Time) -> Duration {
+        if self.voice { Duration::ZERO } else { now.saturating_sub(self.edge) }
+    }
+
+    /// When the voice ended.
+    pub(super) fn ended(&self, now: Time) -> Time {
+        if self.voice { now } else { self.edge }
+    }
+
+    pub(super) fn next_piece(&mut self, generation: Generation) {
+        self.generation = generation;
+        self.hearing = Hearing::On;
+        self.sure = false;
+    }
+
+    /// A result, or what is taken for one.
+    pub(super) fn add(&mut self, text: &str) {
+        let text = text.trim();
+        if !self.text.is_empty() && !text.is_empty() {
+            self.text.push(' ');
+        }
+        self.text.push_str(text);
+        self.partial.clear();
+        self.hearing = Hearing::Off;
+    }
+
+    pub(super) fn has_words(&self) -> bool {
+        !self.text.is_empty() || !self.partial.is_empty()
+    }
+
+    /// Words that claim the turn, and not only say "I am listening".
+    pub(super) fn claims_the_turn(&self) -> bool {
+        claims(&self.text) || claims(&self.partial)
+    }
+}
+
+/// Sounds of a listener: they interrupt nobody.
+const BACKCHANNELS: [&str; 14] =
+    ["uh", "huh", "uhuh", "um", "hm", "hmm", "mm", "mhm", "mmm", "ah", "aha", "oh", "er", "eh"];
+
+fn claims(text: &str) -> bool {
+    text.split(|c: char| !c.is_alphanumeric())
+        .any(|word| !word.is_empty() && !BACKCHANNELS.iter().any(|sound| sound.eq_ignore_ascii_case(word)))
+}
