@@ -12,6 +12,9 @@ pub mod socket;
 
 pub use desk::Desk;
 
+#[cfg(test)]
+mod tests;
+
 use serde::Serialize;
 use std::sync::Arc;
 use tokio::sync::oneshot;

@@ -139,3 +139,64 @@ fn quality(metrics: &Metrics, media: &Value) {
 fn seconds(from: u64, to: u64) -> f64 {
     to.saturating_sub(from) as f64 / 1e6
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use trunkline_records::Entry;
+
+    fn cdr(id: &str, status: u16, answered: Option<u64>) -> Arc<Cdr> {
+        Arc::new(Cdr {
+            id: id.into(),
+            direction: "inbound".into(),
+            started: 1_000_000,
+            answered,
+            ended: Some(31_000_000),
+            status,
+            media: answered
+                .map(|_| serde_json::json!({ "mos": 4.3, "lost": 1, "received": 999, "jitter_ms": 1.5 })),
+            ..Cdr::default()
+        })
+    }
+
+    #[test]
+    fn a_scrape_after_a_talk_and_a_refusal_reads_as_livekit_would_tell_it() {
+        let (metrics, mut up) = (Metrics::new(), Up::default());
+        for event in [
+            CallEvent::Began(cdr("a", 0, None)),
+            CallEvent::Began(cdr("b", 0, None)),
+            CallEvent::Began(cdr("c", 0, None)),
+            CallEvent::Ended(cdr("a", 200, Some(1_004_000))),
+            CallEvent::Ended(cdr("b", 404, None)),
+        ] {
+            up.count(&metrics, &event);
+        }
+        let text = metrics.text(None).expect("text");
+        for line in [
+            "livekit_sip_invite_requests{dir=\"in\"} 3",
+            "livekit_sip_invite_accepted{dir=\"in\"} 1",
+            "livekit_sip_invite_error{dir=\"in\",reason=\"not-found\"} 1",
+            "livekit_sip_calls_active{dir=\"in\"} 1",
+            "livekit_sip_calls_terminated{dir=\"in\",result=\"success\",reason=\"success\"} 1",
+            "livekit_sip_calls_terminated{dir=\"in\",result=\"client_error\",reason=\"not-found\"} 1",
+            "livekit_sip_dur_call_sec_bucket{dir=\"in\",le=\"60\"} 1",
+            "trunkline_setup_seconds_bucket{dir=\"in\",le=\"0.005\"} 1",
+            "trunkline_setup_seconds_bucket{dir=\"in\",le=\"0.002\"} 0",
+            "trunkline_mos_bucket{le=\"4.2\"} 0",
+            "trunkline_mos_count 1",
+            "trunkline_loss_ratio_bucket{le=\"0.001\"} 1",
+        ] {
+            assert!(text.lines().any(|found| found == line), "no line {line} in\n{text}");
+        }
+        assert!(!text.contains("trunkline_legs"), "what is held is left out when nobody says it");
+    }
+
+    #[test]
+    fn an_entry_of_a_timeline_changes_no_figure() {
+        let (metrics, mut up) = (Metrics::new(), Up::default());
+        let before = metrics.text(None).expect("text");
+        let what = trunkline_records::What::Fault { text: "x".into() };
+        up.count(&metrics, &CallEvent::Entry { call: "a".into(), entry: Arc::new(Entry { at: 0, what }) });
+        assert_eq!(metrics.text(None).expect("text"), before);
+    }
+}
