@@ -107,8 +107,8 @@ pub fn run() -> ExitCode {
 fn dispatch(context: &Context, verb: Verb) -> Result<Outcome, Failure> {
     match verb {
         Verb::Serve | Verb::Check => Ok(Outcome::nothing()),
-        Verb::Call(arguments) => call::run(&context.config, arguments),
-        Verb::Load(arguments) => load::run(&context.config, arguments),
+        Verb::Call(arguments) => call::run(context, arguments),
+        Verb::Load(arguments) => load::run(context, arguments),
         Verb::Trunk(verb) => trunk::run(context, verb),
         Verb::Rule(verb) => rule::run(context, verb),
         Verb::Room(verb) => room::run(context, &verb),

@@ -2,11 +2,14 @@
 //! `transport` (bytes) → `trunkline_sip::Endpoint` → `call` (one plain struct a call) → dialplan, media
 //! leg, room or agent; [`control`] is how calls are commanded and watched. [`cli`] is where it starts.
 
+mod call;
 mod cli;
 mod control;
 mod http;
 mod logging;
 mod metrics;
+mod phone;
+mod prompts;
 mod serve;
 mod shown;
 mod transport;

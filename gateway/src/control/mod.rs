@@ -111,6 +111,8 @@ pub struct Counts {
     pub rooms: usize,
     /// Participants in them.
     pub participants: usize,
+    /// TCP connections of SIP peers.
+    pub connections: usize,
 }
 
 /// What has happened since the start.

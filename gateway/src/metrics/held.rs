@@ -33,6 +33,7 @@ impl Collector for Held {
             ("trunkline_agents", "Agent sessions", counts.agents),
             ("trunkline_rooms", "Local rooms", counts.rooms),
             ("trunkline_participants", "Participants of local rooms", counts.participants),
+            ("trunkline_tcp_connections", "TCP connections of SIP peers", counts.connections),
             ("livekit_sip_available", "New calls are taken", usize::from(!status.draining)),
         ] {
             let gauge = ConstGauge::new(i64::try_from(held).unwrap_or(i64::MAX));

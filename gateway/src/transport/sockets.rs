@@ -107,8 +107,8 @@ impl Sockets {
     /// What is listened on, for people: `udp 0.0.0.0:5060`, `tcp [::]:5060`.
     #[must_use]
     pub fn addresses(&self) -> Vec<String> {
-        let locals = || self.udp.iter().map(Udp::local);
-        locals().map(|a| format!("udp {a}")).chain(locals().map(|a| format!("tcp {a}"))).collect()
+        let udp = self.udp.iter().map(|socket| format!("udp {}", socket.local()));
+        udp.chain(self.tcp.local().iter().map(|a| format!("tcp {a}"))).collect()
     }
 
     /// Our address and port as this peer is to be told them: for a [`Flow`] that begins with us.
@@ -124,13 +124,6 @@ impl Sockets {
     /// A flow to `remote` that begins with us.
     pub fn flow_to(&mut self, transport: Transport, remote: SocketAddr) -> Flow {
         Flow { transport, local: self.local_towards(remote.ip()), remote, connection: None }
-    }
-
-    /// Our address on the way to a peer, whatever is announced: where media sockets are bound.
-    pub fn interface_towards(&mut self, peer: IpAddr) -> IpAddr {
-        self.listen_ip
-            .filter(|ip| ip.is_ipv4() == peer.is_ipv4())
-            .unwrap_or_else(|| self.local.interface(peer))
     }
 
     /// The next message or end of a connection. Cancel-safe. Drain [`Sockets::try_next`] after it.

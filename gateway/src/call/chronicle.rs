@@ -1,0 +1,111 @@
+//! What is written down of a call, and told to whoever watches.
+
+use crate::control::CallEvent;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::sync::broadcast;
+use trunkline_records::{Cdr, Entry, Records, What};
+use trunkline_sip::{Flow, Time};
+
+/// The metrics always listen; entries are worth sending only when somebody else does, too.
+const METRICS: usize = 1;
+
+/// The pen: entries go to the records and to the watchers, with the wall clock on them.
+pub(super) struct Chronicle {
+    records: Arc<Records>,
+    events: broadcast::Sender<CallEvent>,
+    /// Microseconds since 1970 at the signalling's time zero.
+    epoch: u64,
+}
+
+impl Chronicle {
+    /// `now` is the signalling's time at this moment.
+    pub fn new(records: Arc<Records>, events: broadcast::Sender<CallEvent>, now: Time) -> Self {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { records, events, epoch: micros(wall.saturating_sub(now)) }
+    }
+
+    /// The wall clock at a time of the signalling, in microseconds since 1970.
+    pub fn wall(&self, now: Time) -> u64 {
+        self.epoch + micros(now)
+    }
+
+    /// A call is up: from here on a crash leaves a CDR of it.
+    pub fn begin(&self, cdr: &Cdr) {
+        self.records.begin(cdr);
+        self.tell(|| CallEvent::Began(Arc::new(cdr.clone())));
+    }
+
+    /// More is known of it.
+    pub fn update(&self, cdr: &Cdr) {
+        self.records.update(cdr);
+        self.tell(|| CallEvent::Updated(Arc::new(cdr.clone())));
+    }
+
+    /// Something happened to it.
+    pub fn note(&self, now: Time, call: &Arc<str>, what: What) {
+        let entry = Entry { at: self.wall(now), what };
+        if self.events.receiver_count() > METRICS {
+            // Nobody listening any more is no fault.
+            let _ =
+                self.events.send(CallEvent::Entry { call: Arc::clone(call), entry: Arc::new(entry.clone()) });
+        }
+        self.records.append(call, entry);
+    }
+
+    /// It is over.
+    pub fn end(&self, cdr: Cdr) {
+        self.tell(|| CallEvent::Ended(Arc::new(cdr.clone())));
+        self.records.end(cdr);
+    }
+
+    /// A short call that was refused: all of it at once.
+    fn tell(&self, event: impl FnOnce() -> CallEvent) {
+        if self.events.receiver_count() > 0 {
+            let _ = self.events.send(event());
+        }
+    }
+}
+
+fn micros(time: Time) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// A message on the wire, as the timeline keeps it.
+pub(super) fn sip(sent: bool, flow: &Flow, bytes: &[u8]) -> What {
+    What::Sip {
+        sent,
+        transport: flow.transport.as_str().to_owned(),
+        local: flow.local.to_string(),
+        remote: flow.remote.to_string(),
+        text: text(bytes),
+    }
+}
+
+/// Bytes as text; what is no UTF-8 is escaped, so that nothing is lost.
+fn text(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => bytes.utf8_chunks().fold(String::with_capacity(bytes.len() + 16), |mut text, chunk| {
+            text.push_str(chunk.valid());
+            for byte in chunk.invalid() {
+                text.push_str(&format!("\\x{byte:02x}"));
+            }
+            text
+        }),
+    }
+}
+
+/// `address` as a CDR has it: IPv4 in IPv6 as IPv4.
+pub(super) fn shown(address: SocketAddr) -> String {
+    SocketAddr::new(address.ip().to_canonical(), address.port()).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn bytes_that_are_no_utf8_are_escaped_and_the_rest_stays() {
+        assert_eq!(super::text(b"INVITE \xff\xc3\xa9"), "INVITE \\xff\u{e9}");
+    }
+}

@@ -1,0 +1,263 @@
+//! What every call works with: the endpoint, media, rooms, agents, the dialplan, the chronicle.
+
+use super::chronicle::Chronicle;
+use crate::control::{CallEvent, Totals};
+use crate::prompts::PromptShelf;
+use std::collections::{HashMap, VecDeque};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use tokio::sync::{broadcast, mpsc};
+use tracing::warn;
+use trunkline_agent::dialogue::Dialogue;
+use trunkline_agent::host::{AgentHost, SessionId};
+use trunkline_config::Config;
+use trunkline_dialplan::{Ceiling, DefaultRoute, Limiter, Plan};
+use trunkline_media::engine::Engine;
+use trunkline_media::event::LegId;
+use trunkline_media::sdp::Preferences;
+use trunkline_media::session::Codec;
+use trunkline_records::{Records, RecordsError};
+use trunkline_room::{LocalRooms, ParticipantId};
+use trunkline_sip::{CallHandle, Endpoint, Time};
+
+/// What is handed in when the signalling starts.
+pub struct House {
+    pub config: Arc<Config>,
+    pub records: Arc<Records>,
+    pub endpoint: Endpoint,
+    pub engine: Engine,
+    pub rooms: LocalRooms,
+    pub agents: Arc<AgentHost>,
+    pub dialogue: Arc<Dialogue>,
+    pub prompts: PromptShelf,
+    pub events: broadcast::Sender<CallEvent>,
+    /// Host names that somebody has to look up; bounded.
+    pub look_ups: mpsc::Sender<LookUp>,
+}
+
+/// A host whose address is wanted, by the call `serial`.
+#[derive(Debug)]
+pub struct LookUp {
+    pub serial: u64,
+    /// The whole address, as it came.
+    pub to: String,
+    pub host: String,
+    pub port: u16,
+}
+
+/// What one call wants of another; carried out by the table after the input that led to it.
+pub(super) enum Errand {
+    /// The caller `from` is to be connected with this address.
+    Transfer { from: u64, to: String },
+    /// The far party of a transfer answered.
+    Answered { partner: u64 },
+    /// The far party cannot be had; why.
+    Failed { partner: u64, why: String },
+    /// One half hung up: the other is over, too.
+    HangUp { partner: u64, why: String },
+}
+
+pub(super) struct Desk {
+    /// The time of the input that is being handled.
+    pub now: Time,
+    pub config: Arc<Config>,
+    pub records: Arc<Records>,
+    pub endpoint: Endpoint,
+    pub engine: Engine,
+    pub rooms: LocalRooms,
+    pub agents: Arc<AgentHost>,
+    pub prompts: PromptShelf,
+    pub look_ups: mpsc::Sender<LookUp>,
+    pub plan: Plan,
+    pub limiter: Limiter,
+    pub chronicle: Chronicle,
+    pub preferences: Preferences,
+    pub totals: Totals,
+    pub errands: VecDeque<Errand>,
+    pub refusals: Hush,
+    /// Whose is it? Kept by the calls themselves as they gain and lose these.
+    pub of_handle: HashMap<CallHandle, u64>,
+    pub of_leg: HashMap<LegId, u64>,
+    pub of_session: HashMap<SessionId, u64>,
+    pub of_participant: HashMap<ParticipantId, u64>,
+    dialogue: Arc<Dialogue>,
+    dialogues: HashMap<String, Arc<Dialogue>>,
+    serial: u64,
+    random: u64,
+}
+
+impl Desk {
+    /// # Errors
+    /// The plan cannot be read.
+    pub fn new(house: House, now: Time, seed: u64) -> Result<Self, RecordsError> {
+        let limits = &house.config.limits;
+        let limiter = Limiter::new(Ceiling {
+            calls: u32::try_from(limits.calls).unwrap_or(u32::MAX),
+            calls_per_second: limits.calls_per_second,
+            source_calls: u32::try_from(limits.source_calls).unwrap_or(u32::MAX),
+        });
+        let mut desk = Self {
+            now,
+            preferences: preferences(&house.config.codecs),
+            chronicle: Chronicle::new(Arc::clone(&house.records), house.events, now),
+            config: house.config,
+            records: house.records,
+            endpoint: house.endpoint,
+            engine: house.engine,
+            rooms: house.rooms,
+            agents: house.agents,
+            prompts: house.prompts,
+            look_ups: house.look_ups,
+            plan: Plan::default(),
+            limiter,
+            totals: Totals::default(),
+            errands: VecDeque::new(),
+            refusals: Hush::default(),
+            of_handle: HashMap::new(),
+            of_leg: HashMap::new(),
+            of_session: HashMap::new(),
+            of_participant: HashMap::new(),
+            dialogue: house.dialogue,
+            dialogues: HashMap::new(),
+            serial: 0,
+            random: seed | 1,
+        };
+        desk.read_plan()?;
+        Ok(desk)
+    }
+
+    /// Reads trunks and rules anew; calls that are up keep what they were given.
+    ///
+    /// # Errors
+    /// The store cannot be read; the plan stays what it was.
+    pub fn read_plan(&mut self) -> Result<(), RecordsError> {
+        let mut plan = self.records.plan()?;
+        plan.default =
+            if self.config.dialplan.default_agent { DefaultRoute::Agent } else { DefaultRoute::Reject };
+        self.plan = plan;
+        self.dialogues.clear();
+        Ok(())
+    }
+
+    /// The dialogue of this name (a file); empty: the configured one. Read once, then kept until the plan
+    /// changes.
+    ///
+    /// # Errors
+    /// A sentence that names the file.
+    pub fn dialogue(&mut self, name: &str) -> Result<Arc<Dialogue>, String> {
+        if name.is_empty() {
+            return Ok(Arc::clone(&self.dialogue));
+        }
+        if let Some(known) = self.dialogues.get(name) {
+            return Ok(Arc::clone(known));
+        }
+        let yaml = std::fs::read_to_string(name).map_err(|error| format!("dialogue {name}: {error}"))?;
+        let dialogue = Arc::new(Dialogue::parse(name, &yaml).map_err(|error| error.to_string())?);
+        self.agents.prepare(&dialogue);
+        self.dialogues.insert(name.to_owned(), Arc::clone(&dialogue));
+        Ok(dialogue)
+    }
+
+    /// A number that is not used twice: for calls, sessions, participants.
+    pub fn serial(&mut self) -> u64 {
+        self.serial += 1;
+        self.serial
+    }
+
+    /// xorshift64*, seeded by the kernel: names that need not be secret, only different.
+    pub fn random(&mut self) -> u64 {
+        self.random ^= self.random >> 12;
+        self.random ^= self.random << 25;
+        self.random ^= self.random >> 27;
+        self.random.wrapping_mul(0x2545_F491_4F6C_DD1D)
+    }
+
+    /// `SCL_` and twelve characters, as livekit/sip names its calls.
+    pub fn call_id(&mut self) -> Arc<str> {
+        format!("SCL_{}", self.random_name()).into()
+    }
+
+    /// Twelve characters that no other has.
+    pub fn random_name(&mut self) -> String {
+        const LETTERS: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
+        let mut rest = self.random();
+        (0..12)
+            .map(|_| {
+                let letter = LETTERS.get((rest % 58) as usize).copied().unwrap_or(b'x');
+                rest /= 58;
+                if rest == 0 {
+                    rest = self.random();
+                }
+                char::from(letter)
+            })
+            .collect()
+    }
+
+    /// Where the RTP sockets of a call with this local address are bound. An address that is only announced
+    /// (NAT) cannot be bound.
+    pub fn media_address(&self, local: SocketAddr) -> IpAddr {
+        match self.config.listen_ip {
+            Some(ip) if !ip.is_unspecified() && ip.is_ipv4() == local.is_ipv4() => ip,
+            _ if local.ip().is_loopback() => local.ip(),
+            _ if local.is_ipv4() => Ipv4Addr::UNSPECIFIED.into(),
+            _ => Ipv6Addr::UNSPECIFIED.into(),
+        }
+    }
+}
+
+/// The codecs that the configuration leaves on, in our order of preference.
+fn preferences(names: &[String]) -> Preferences {
+    const KNOWN: [Codec; 4] = [Codec::Opus, Codec::G722, Codec::Pcmu, Codec::Pcma];
+    let codec = |name: &String| {
+        let name = name.split('/').next().unwrap_or_default();
+        KNOWN.into_iter().find(|codec| codec.name().eq_ignore_ascii_case(name))
+    };
+    Preferences { codecs: names.iter().filter_map(codec).collect(), dtmf: true, comfort_noise: true }
+}
+
+/// Refusals are told, but a flood of them is told in one line a second.
+#[derive(Debug, Default)]
+pub(super) struct Hush {
+    second: u64,
+    told: u32,
+    kept: u32,
+}
+
+impl Hush {
+    const LINES: u32 = 20;
+
+    /// May this line be written?
+    pub fn may(&mut self, now: Time) -> bool {
+        if now.as_secs() != self.second {
+            if self.kept > 0 {
+                warn!(refusals = self.kept, "more calls were refused than are logged one by one");
+            }
+            *self = Self { second: now.as_secs(), told: 0, kept: 0 };
+        }
+        self.told += 1;
+        if self.told <= Self::LINES {
+            return true;
+        }
+        self.kept += 1;
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_refusals_is_not_a_flood_of_lines() {
+        let mut hush = Hush::default();
+        let told = (0..1000).filter(|_| hush.may(Time::from_millis(5))).count();
+        assert_eq!(told, 20);
+        assert!(hush.may(Time::from_secs(1)));
+    }
+
+    #[test]
+    fn codecs_that_are_switched_off_are_not_offered() {
+        let codecs = preferences(&["PCMU/8000".into(), "opus/48000".into()]).codecs;
+        assert_eq!(codecs, [Codec::Pcmu, Codec::Opus]);
+    }
+}

@@ -1,0 +1,186 @@
+//! An inbound call, from its INVITE to its 200.
+
+use super::admission::{self, Admission, Taken};
+use super::company::Company;
+use super::desk::Desk;
+use super::media::{Media, NoMedia};
+use super::{Call, Caller, Destination, State, chronicle};
+use bytes::Bytes;
+use std::sync::Arc;
+use tracing::{info, warn};
+use trunkline_media::session::Direction;
+use trunkline_records::{Cdr, What};
+use trunkline_sip::message::Escaped;
+use trunkline_sip::{CallHandle, Flow, Message, Time};
+
+/// What passed on the wire before the call was known to us: its INVITE, the 100.
+pub(super) type Early = Vec<(Time, What)>;
+
+/// An INVITE came. `None`: it was answered, and nothing is left to remember of it.
+pub(super) fn arrive(
+    desk: &mut Desk,
+    sip: CallHandle,
+    invite: &Message,
+    flow: &Flow,
+    early: Early,
+) -> Option<Box<Call>> {
+    desk.totals.inbound += 1;
+    let mut caller = admission::caller(invite, flow);
+    match admission::admit(desk, invite, flow, &mut caller) {
+        Admission::Taken(taken) => Some(take(desk, sip, invite, flow, caller, taken, early)),
+        Admission::Challenge { realm, stale } => {
+            let now = desk.now;
+            let _ = desk.endpoint.challenge(now, sip, &realm, stale);
+            None
+        }
+        Admission::Busy { status, why, retry_after } => {
+            busy(desk, sip, status, &why, retry_after, &caller);
+            None
+        }
+        Admission::Refused { status, why, trunk } => {
+            let mut call = Call::inbound(desk, sip, invite, flow, caller);
+            call.cdr.trunk = trunk;
+            call.open(desk, early);
+            call.refuse(desk, status, &why, None);
+            Some(call)
+        }
+    }
+}
+
+/// No room for it now. No CDR: a flood must not fill the disk.
+fn busy(desk: &mut Desk, sip: CallHandle, status: u16, why: &str, retry_after: u64, caller: &Caller) {
+    desk.totals.refused += 1;
+    if desk.refusals.may(desk.now) {
+        warn!(status, source = ?caller.source, "a call was refused: {why}");
+    }
+    let headers = [admission::retry_after(retry_after)];
+    let _ = desk.endpoint.reject(desk.now, sip, status, "", &headers);
+}
+
+/// It comes in: ports, an answer, 180, 200.
+fn take(
+    desk: &mut Desk,
+    sip: CallHandle,
+    invite: &Message,
+    flow: &Flow,
+    caller: Caller,
+    taken: Taken,
+    early: Early,
+) -> Box<Call> {
+    let mut call = Call::inbound(desk, sip, invite, flow, caller);
+    call.cdr.trunk = taken.trunk;
+    call.cdr.rule = taken.rule;
+    call.counted = Some(taken.counted);
+    call.destination = taken.destination;
+    call.open(desk, early);
+    call.decided(desk, "taken", &taken.why);
+    match call.prepare(desk, admission::offer(invite), flow) {
+        Ok(sdp) => call.answer(desk, sdp),
+        Err(no) => call.refuse(desk, no.status, &no.why, (no.status == 503).then_some(5)),
+    }
+    call
+}
+
+impl Call {
+    fn inbound(desk: &mut Desk, sip: CallHandle, invite: &Message, flow: &Flow, caller: Caller) -> Box<Self> {
+        let id = desk.call_id();
+        let cdr = Cdr {
+            id: id.to_string(),
+            sip_call_id: invite.call_id().unwrap_or_default().to_owned(),
+            direction: "inbound".into(),
+            from: caller.from.clone(),
+            to: caller.to.clone(),
+            source: chronicle::shown(flow.remote),
+            started: desk.chronicle.wall(desk.now),
+            ..Cdr::default()
+        };
+        Box::new(Self::new(desk, id, sip, cdr, caller))
+    }
+
+    /// A call of either direction, at its first moment.
+    pub(super) fn new(desk: &mut Desk, id: Arc<str>, sip: CallHandle, cdr: Cdr, caller: Caller) -> Self {
+        let serial = desk.serial();
+        desk.of_handle.insert(sip, serial);
+        Self {
+            serial,
+            id,
+            sip,
+            state: State::Trying,
+            cdr,
+            counted: None,
+            media: None,
+            awaits_report: false,
+            destination: Destination::PinDesk,
+            company: Company::Nobody,
+            met: false,
+            keys: super::keys::Keys::default(),
+            ends_at: desk.now + desk.config.limits.call_duration,
+            waits_until: None,
+            caller,
+            partner: None,
+            farewell: None,
+        }
+    }
+
+    /// From here on it is in the records.
+    pub(super) fn open(&mut self, desk: &Desk, early: Early) {
+        desk.chronicle.begin(&self.cdr);
+        for (at, what) in early {
+            desk.chronicle.note(at, &self.id, what);
+        }
+    }
+
+    /// Ports are bound and our description is written.
+    fn prepare(&mut self, desk: &mut Desk, offer: Option<Bytes>, flow: &Flow) -> Result<Bytes, NoMedia> {
+        if let (Destination::Agent { .. }, Some(fault)) = (&self.destination, desk.agents.engine_fault()) {
+            return Err(NoMedia { status: 503, why: fault });
+        }
+        self.media = Some(Media::reserve(desk, flow)?);
+        let Some(media) = &mut self.media else {
+            return Err(NoMedia { status: 500, why: "the call has no media".into() });
+        };
+        match offer {
+            Some(offer) => {
+                let (answer, session) = media.talks.answer(&offer)?;
+                self.run(desk, session)?;
+                Ok(answer.into())
+            }
+            // A delayed offer: ours goes with the 200, the answer comes with the ACK.
+            None => Ok(media.talks.offer(Direction::SendRecv).into()),
+        }
+    }
+
+    fn answer(&mut self, desk: &mut Desk, sdp: Bytes) {
+        let now = desk.now;
+        let rung = desk.endpoint.ring(now, self.sip, 180, None, false, &[]);
+        let answered = rung.and_then(|()| desk.endpoint.answer(now, self.sip, sdp, &[]));
+        match answered {
+            Ok(()) => {
+                self.state = State::Answered;
+                self.cdr.status = 200;
+                self.cdr.answered = Some(desk.chronicle.wall(now));
+                desk.totals.answered += 1;
+                self.entered(desk, "answered", "");
+                desk.chronicle.update(&self.cdr);
+            }
+            // Given up in this very moment: the endpoint has told it, or is about to.
+            Err(error) => self.fault(desk, &format!("the call could not be answered: {error}")),
+        }
+    }
+
+    /// A final answer that is no yes.
+    pub(super) fn refuse(&mut self, desk: &mut Desk, status: u16, why: &str, retry_after: Option<u64>) {
+        desk.totals.refused += 1;
+        if desk.refusals.may(desk.now) {
+            info!(call = %self.id, status, from = %Escaped(&self.cdr.from), to = %Escaped(&self.cdr.to),
+                source = %self.cdr.source, "call refused: {why}");
+        }
+        self.decided(desk, &format!("refused with {status}"), why);
+        self.cdr.status = status;
+        self.farewell = Some(why.to_owned());
+        self.state = State::Ending;
+        self.shut_media(desk);
+        let headers: Vec<_> = retry_after.map(admission::retry_after).into_iter().collect();
+        let _ = desk.endpoint.reject(desk.now, self.sip, status, "", &headers);
+    }
+}

@@ -1,0 +1,119 @@
+//! The life of a call: what the protocol says of it, where the dialplan sends it, who keeps it company.
+//!
+//! A call is a plain struct in the signalling thread. [`Calls`] is the table and the one door: datagrams,
+//! events of media, agents and rooms, requests and the time go in; datagrams come out. The [`Desk`] is what
+//! every call works with: endpoint, media engine, rooms, agents, dialplan, chronicle.
+//!
+//! The path of an inbound call is [`inbound`], read from top to bottom: INVITE → `admission` (trunk,
+//! credentials, limits, rule) → `media` (port, answer) → 180, 200 → ACK → `company` (PIN desk, agent or
+//! room) → BYE → figures → CDR. [`outbound`] is the other half of a transfer. Everything that happens is an
+//! entry of the `chronicle`. What one call wants of another is an [`desk::Errand`], never a reference.
+
+mod admission;
+mod chronicle;
+mod company;
+mod desk;
+mod inbound;
+mod keys;
+mod life;
+mod media;
+mod outbound;
+mod pin;
+mod table;
+mod words;
+
+pub use desk::{House, LookUp};
+pub use outbound::{LOOK_UP_PATIENCE, host_of};
+pub use table::{Calls, LookedUp};
+
+use company::Company;
+use media::Media;
+use std::net::IpAddr;
+use std::sync::Arc;
+use trunkline_records::Cdr;
+use trunkline_sip::{CallHandle, Time};
+
+/// Where a call is in its life. It only ever moves down this list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum State {
+    /// INVITE seen or sent; nothing final.
+    Trying,
+    /// 200 is out or in; the other side has not confirmed yet.
+    Answered,
+    /// Confirmed: sound flows.
+    Up,
+    /// We want it to end: BYE, CANCEL or a refusal is out.
+    Ending,
+    /// The protocol is through with it; the leg's last figures are awaited.
+    Over,
+}
+
+/// Where the dialplan sent a call.
+#[derive(Debug, Clone)]
+enum Destination {
+    /// Nowhere yet: a PIN is to be typed first.
+    PinDesk,
+    /// The agent, with this dialogue (empty: the configured one).
+    Agent { dialogue: String },
+    /// A room.
+    Room { room: String, identity: String, name: String, attributes: Vec<(String, String)> },
+    /// Joined with the call that asked for it, once it is answered.
+    Partner,
+}
+
+/// One call.
+struct Call {
+    /// Its key in the table; never used twice.
+    serial: u64,
+    /// `SCL_…`
+    id: Arc<str>,
+    sip: CallHandle,
+    state: State,
+    cdr: Cdr,
+    /// What the limiter counted it under; `None`: it was not counted.
+    counted: Option<Counted>,
+    media: Option<Media>,
+    /// The leg is closed, and its last figures are on their way.
+    awaits_report: bool,
+    destination: Destination,
+    company: Company,
+    /// The company was called, once.
+    met: bool,
+    keys: keys::Keys,
+    /// When it is ended whatever it does.
+    ends_at: Time,
+    /// When its company wants to be asked again (a PIN that is not typed).
+    waits_until: Option<Time>,
+    /// What the caller is, for the dialplan: the PIN is looked at later.
+    caller: Caller,
+    /// The other half of a transfer.
+    partner: Option<u64>,
+    /// Why we ended it, once we did.
+    farewell: Option<String>,
+}
+
+/// How the limiter counted a call.
+struct Counted {
+    trunk: Option<String>,
+    source: Option<IpAddr>,
+}
+
+/// What the dialplan is told of a caller.
+#[derive(Debug, Clone, Default)]
+struct Caller {
+    from: String,
+    from_host: String,
+    to: String,
+    source: Option<IpAddr>,
+    /// The trunk whose credentials were right.
+    authenticated: Option<String>,
+    /// Display name of From.
+    name: String,
+}
+
+impl Call {
+    /// When the table must look at this call again.
+    fn deadline(&self) -> Time {
+        self.waits_until.map_or(self.ends_at, |t| t.min(self.ends_at))
+    }
+}

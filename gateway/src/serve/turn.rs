@@ -1,0 +1,172 @@
+//! The signalling loop: whatever comes first is handed to the calls, and what they say goes out.
+
+use super::start::Program;
+use crate::call::{LookUp, LookedUp};
+use crate::transport::{Arrival, Sockets};
+use std::net::SocketAddr;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tracing::{debug, info, warn};
+use trunkline_sip::{Time, Transport};
+
+/// Arrivals that are taken in one go before anybody else gets a turn.
+const BATCH: usize = 64;
+/// Events of media, agents and rooms, likewise.
+const EVENTS: usize = 512;
+/// Without any deadline the loop looks up once in this time, at the drain and the counters.
+const IDLE: Time = Time::from_secs(1);
+
+/// What came first.
+enum Turn {
+    Arrival(Arrival),
+    Woken,
+    Request(crate::control::Request),
+    LookUp(LookUp),
+    LookedUp(Found),
+    Stop,
+    Time,
+}
+
+/// An address that was looked up.
+struct Found {
+    asked: LookUp,
+    address: Result<SocketAddr, String>,
+}
+
+/// Turns until the program may end, then ends it.
+pub(super) async fn turn(mut program: Program) {
+    let (found, mut finds) = mpsc::channel::<Found>(64);
+    let (mut terminate, mut interrupt) =
+        (stop_signal(SignalKind::terminate()), stop_signal(SignalKind::interrupt()));
+    loop {
+        let now = program.began.elapsed();
+        if program.calls.is_drained(now) {
+            break;
+        }
+        let wait = program.calls.deadline().map_or(IDLE, |t| t.saturating_sub(now).min(IDLE));
+        let turn = tokio::select! {
+            arrival = program.sockets.next() => Turn::Arrival(arrival),
+            () = program.woken.notified() => Turn::Woken,
+            Some(request) = program.requests.recv() => Turn::Request(request),
+            Some(wanted) = program.look_ups.recv() => Turn::LookUp(wanted),
+            Some(done) = finds.recv() => Turn::LookedUp(done),
+            () = next(&mut terminate) => Turn::Stop,
+            () = next(&mut interrupt) => Turn::Stop,
+            () = tokio::time::sleep(wait) => Turn::Time,
+        };
+        let now = program.began.elapsed();
+        match turn {
+            Turn::Arrival(arrival) => arrivals(&mut program, now, arrival),
+            Turn::Woken | Turn::Time => {}
+            Turn::Request(request) => {
+                let sockets = &program.sockets;
+                program.calls.count_sockets(sockets.dropped(), sockets.connections().open);
+                program.calls.request(now, request);
+            }
+            Turn::LookUp(wanted) => {
+                tokio::spawn(look_up(wanted, found.clone()));
+            }
+            Turn::LookedUp(Found { asked, address }) => {
+                let flow = address.map(|a| program.sockets.flow_to(transport(&asked.to), a));
+                program.calls.looked_up(now, LookedUp { serial: asked.serial, to: asked.to, flow });
+            }
+            Turn::Stop => program.calls.drain(now),
+        }
+        events(&mut program, now);
+        if program.calls.deadline().is_some_and(|t| t <= now) {
+            program.calls.on_time(now);
+        }
+        flush(&mut program.calls, &mut program.sockets, now);
+    }
+    end(program).await;
+}
+
+fn arrivals(program: &mut Program, now: Time, first: Arrival) {
+    let mut arrival = Some(first);
+    for _ in 0..BATCH {
+        let Some(one) = arrival else { return };
+        match one {
+            Arrival::Message { flow, bytes } => program.calls.receive(now, flow, bytes),
+            Arrival::Closed { flow, connection, why } => {
+                debug!(remote = %flow.remote, number = connection.0, "connection closed: {why}");
+                program.calls.transport_failed(now, flow);
+            }
+        }
+        flush(&mut program.calls, &mut program.sockets, now);
+        arrival = program.sockets.try_next();
+    }
+    if let Some(Arrival::Message { flow, bytes }) = arrival {
+        program.calls.receive(now, flow, bytes);
+    }
+}
+
+/// What media, agents and rooms have to say.
+fn events(program: &mut Program, now: Time) {
+    for _ in 0..EVENTS {
+        let Some((leg, event)) = program.legs.try_next() else { break };
+        program.calls.on_leg(now, leg, event);
+    }
+    for _ in 0..EVENTS {
+        let Some((session, event)) = program.agents.try_next() else { break };
+        program.calls.on_agent(now, session, event);
+    }
+    for _ in 0..EVENTS {
+        let Some(event) = program.rooms.try_next() else { break };
+        program.calls.on_room(now, &event);
+    }
+}
+
+fn flush(calls: &mut crate::call::Calls, sockets: &mut Sockets, now: Time) {
+    while let Some((flow, bytes)) = calls.poll(now) {
+        if let Err(error) = sockets.send(&flow, bytes) {
+            debug!(remote = %flow.remote, "not sent: {error}");
+            calls.transport_failed(now, flow);
+        }
+    }
+}
+
+async fn look_up(asked: LookUp, found: mpsc::Sender<Found>) {
+    let address = address_of(&asked.host, asked.port).await;
+    // A program that ends meanwhile needs no address.
+    let _ = found.send(Found { asked, address }).await;
+}
+
+/// The first address of a host, within a bound.
+pub(crate) async fn address_of(host: &str, port: u16) -> Result<SocketAddr, String> {
+    match tokio::time::timeout(crate::call::LOOK_UP_PATIENCE, tokio::net::lookup_host((host, port))).await {
+        Ok(Ok(mut addresses)) => addresses.next().ok_or_else(|| format!("{host} has no address")),
+        Ok(Err(error)) => Err(format!("{host} cannot be looked up: {error}")),
+        Err(_) => Err(format!("{host} could not be looked up in time")),
+    }
+}
+
+/// `;transport=tcp` of a SIP address; UDP without it (RFC 3263 §4.1, as far as it goes without DNS).
+pub(crate) fn transport(uri: &str) -> Transport {
+    let parsed = trunkline_sip::message::Uri::parse(uri);
+    match parsed.ok().and_then(|u| u.transport().map(|t| t.eq_ignore_ascii_case("tcp"))) {
+        Some(true) => Transport::Tcp,
+        _ => Transport::Udp,
+    }
+}
+
+fn stop_signal(kind: SignalKind) -> Option<Signal> {
+    signal(kind).inspect_err(|error| warn!("signals cannot be caught: {error}")).ok()
+}
+
+async fn next(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+async fn end(program: Program) {
+    let Program { sockets, control, records, calls, .. } = program;
+    sockets.close().await;
+    drop(calls);
+    control.stop();
+    records.flush();
+    info!("ended");
+}
