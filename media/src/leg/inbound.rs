@@ -46,7 +46,7 @@ impl Inbound {
             comfort_noise: session.comfort_noise,
             rate: session.codec.rate(),
             clock,
-            statistics: RtpReceiver::new(),
+            statistics: RtpReceiver::with_tick(super::TICK),
             jitter: JitterBuffer::new(clock),
             freshness: Freshness::default(),
             decoded: Decoded::new(session.codec.rate()),

@@ -42,6 +42,9 @@ use watch::Watch;
 /// Samples of 20 ms at 16,000 Hz, the most that a frame has.
 pub const FRAME: usize = 320;
 
+/// How often [`Leg::tick`] is called, and the sockets are read.
+pub const TICK: Duration = Duration::from_millis(20);
+
 /// Where a leg's datagrams go.
 pub trait Sink {
     /// From the RTP port.
