@@ -1,6 +1,8 @@
 //! The engine over real sockets on the loopback. Nothing here waits a fixed time: each test waits for what it
 //! is about, and gives up after a time that says "never".
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::f64::consts::TAU;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
