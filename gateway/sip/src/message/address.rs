@@ -1,6 +1,6 @@
 //! `From`, `To`, `Contact`, `Route`: a display name, a URI in brackets or bare, parameters.
 
-use super::text::{Params, find_outside, unquoted};
+use super::text::{Params, find_outside, quote_end, unquoted};
 use super::uri::{Uri, UriError};
 use std::borrow::Cow;
 
@@ -45,16 +45,16 @@ impl<'a> NameAddr<'a> {
     /// # Errors
     /// [`AddressError`] says what is wrong.
     pub fn parse(text: &'a str) -> Result<Self, AddressError> {
-        let text = text.trim();
+        let text = text.trim_ascii();
         let Some(open) = bracket(text)? else { return Self::bare(text) };
-        let display_raw = text.get(..open).unwrap_or("").trim_end();
+        let display_raw = text.get(..open).unwrap_or("").trim_ascii_end();
         let rest = text.get(open + 1..).unwrap_or("");
         let close = rest.find('>').ok_or(AddressError::Brackets)?;
         let uri_raw = rest.get(..close).unwrap_or("");
         if uri_raw.is_empty() {
             return Err(AddressError::Empty);
         }
-        let tail = rest.get(close + 1..).unwrap_or("").trim();
+        let tail = rest.get(close + 1..).unwrap_or("").trim_ascii();
         if !tail.is_empty() && !tail.starts_with(';') {
             return Err(AddressError::Brackets);
         }
@@ -63,7 +63,7 @@ impl<'a> NameAddr<'a> {
 
     fn bare(text: &'a str) -> Result<Self, AddressError> {
         let (uri_raw, params) = match find_outside(text, b';') {
-            Some(n) => (text.get(..n).unwrap_or("").trim(), text.get(n..).unwrap_or("")),
+            Some(n) => (text.get(..n).unwrap_or("").trim_ascii(), text.get(n..).unwrap_or("")),
             None => (text, ""),
         };
         if uri_raw.is_empty() {
@@ -101,17 +101,16 @@ impl<'a> NameAddr<'a> {
 
 /// Where the `<` of the URI stands: outside a quoted display name.
 fn bracket(text: &str) -> Result<Option<usize>, AddressError> {
-    let (mut quoted, mut escaped) = (false, false);
-    for (n, b) in text.bytes().enumerate() {
-        match b {
-            _ if escaped => escaped = false,
-            b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
-            b'<' if !quoted => return Ok(Some(n)),
-            _ => {}
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while let Some(found) = bytes.get(at..).and_then(|rest| memchr::memchr2(b'<', b'"', rest)) {
+        let found = at + found;
+        if bytes.get(found) == Some(&b'<') {
+            return Ok(Some(found));
         }
+        at = quote_end(bytes, found).ok_or(AddressError::Quote)?;
     }
-    if quoted { Err(AddressError::Quote) } else { Ok(None) }
+    Ok(None)
 }
 
 #[cfg(test)]

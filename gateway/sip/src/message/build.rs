@@ -172,7 +172,7 @@ impl fmt::Display for Unfolded<'_> {
         if !self.0.contains(['\r', '\n']) {
             return f.write_str(self.0);
         }
-        let lines = self.0.split(['\r', '\n']).map(str::trim).filter(|l| !l.is_empty());
+        let lines = self.0.split(['\r', '\n']).map(str::trim_ascii).filter(|l| !l.is_empty());
         for (n, line) in lines.enumerate() {
             if n > 0 {
                 f.write_char(' ')?;

@@ -39,8 +39,11 @@ impl Message {
                 return fault(Wrong::Missing(name.as_str()));
             }
         }
-        if self.call_id().is_none() {
+        if self.call_id().is_none_or(|id| !id.bytes().all(is_visible)) {
             return fault(Wrong::Malformed("Call-ID"));
+        }
+        if self.request_uri().is_err() {
+            return fault(Wrong::RequestUri);
         }
         let Some(cseq) = self.cseq() else { return fault(Wrong::Malformed("CSeq")) };
         if Some(cseq.method) != self.method() {
@@ -65,6 +68,10 @@ impl Message {
             if words && display.split_ascii_whitespace().any(|w| !w.bytes().all(display_byte)) {
                 return Err(malformed(name));
             }
+            // A tag goes into every request of a dialog: one that could not be sent would make a call that cannot be ended.
+            if address.tag().is_some_and(|tag| !tag.bytes().all(is_visible)) {
+                return Err(malformed(name));
+            }
             address.uri().map_err(|_| malformed(name))?;
         }
         if matches!(self.method(), Some(Method::Invite | Method::Register)) {
@@ -73,12 +80,17 @@ impl Message {
             }
         }
         if let Some(expires) = self.header(HeaderName::Expires)
-            && expires.trim().parse::<u32>().is_err()
+            && expires.trim_ascii().parse::<u32>().is_err()
         {
             return Err(malformed("Expires"));
         }
         Ok(())
     }
+}
+
+/// Neither white space nor a control character.
+fn is_visible(b: u8) -> bool {
+    b > b' ' && b != 0x7f
 }
 
 /// Tokens, and what phones put into display names all the same: anything that is not ASCII.

@@ -1,6 +1,6 @@
 //! Bodies of several parts (RFC 2046 §5.1, RFC 5621): SDP beside ISUP, text, pictures.
 
-use super::text::{Params, unquoted};
+use super::text::{Params, cut, unquoted};
 use bytes::Bytes;
 
 /// Parts beyond this many are not looked at; nested multiparts count once more.
@@ -50,10 +50,10 @@ fn part(body: &Bytes, from: usize, to: usize) -> Option<Part> {
             break;
         }
         let line = String::from_utf8_lossy(line);
-        if let Some((name, value)) = line.split_once(':')
-            && name.trim().eq_ignore_ascii_case("content-type")
+        if let Some((name, value)) = cut(&line, b':')
+            && name.trim_ascii().eq_ignore_ascii_case("content-type")
         {
-            value.trim().clone_into(&mut kind);
+            value.trim_ascii().clone_into(&mut kind);
         }
     }
     let mut end = piece.len();
@@ -74,7 +74,7 @@ pub(super) fn find(kind: &str, params: Params<'_>, body: &Bytes, wanted: &str) -
         }
     }
     found.iter().find_map(|outer| {
-        let params = Params::new(outer.kind.split_once(';').map_or("", |(_, p)| p));
+        let params = Params::new(cut(&outer.kind, b';').map_or("", |(_, p)| p));
         parts(type_of(&outer.kind), params, &outer.body)
             .into_iter()
             .find(|p| type_of(&p.kind).eq_ignore_ascii_case(wanted))
@@ -83,7 +83,7 @@ pub(super) fn find(kind: &str, params: Params<'_>, body: &Bytes, wanted: &str) -
 }
 
 fn type_of(kind: &str) -> &str {
-    kind.split(';').next().unwrap_or("").trim()
+    kind.split(';').next().unwrap_or("").trim_ascii()
 }
 
 #[cfg(test)]

@@ -78,46 +78,63 @@ names! {
     WwwAuthenticate "WWW-Authenticate";
 }
 
-/// Longest known name: "Proxy-Authorization", "P-Asserted-Identity", "Content-Disposition".
-const LONGEST: usize = 19;
-/// Most known names of one length.
-const SHARED: usize = 8;
+/// How many names are known; [`HeaderName::Other`] comes behind them.
+pub(super) const KNOWN: usize = ALL.len();
 
-/// Known names by length, worked out when the program is compiled: length and first letter leave one
-/// or two candidates out of forty-odd.
-static BY_LENGTH: [[HeaderName; SHARED]; LONGEST + 1] = by_length();
+/// Places of the table below: a power of two with room enough that no two names share one.
+const PLACES: usize = 256;
 
-#[allow(clippy::indexing_slicing, reason = "runs in the compiler, where a panic is a compile error")]
-const fn by_length() -> [[HeaderName; SHARED]; LONGEST + 1] {
-    let mut table = [[HeaderName::Other; SHARED]; LONGEST + 1];
-    let mut used = [0_usize; LONGEST + 1];
+/// Known names by length, first and last letter; worked out when the program is compiled, where a name
+/// that would share its place with another is an error.
+static BY_LETTERS: [HeaderName; PLACES] = by_letters();
+
+#[allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "runs in the compiler, where a panic is a compile error"
+)]
+const fn by_letters() -> [HeaderName; PLACES] {
+    let mut table = [HeaderName::Other; PLACES];
     let mut n = 0;
     while n < ALL.len() {
-        let length = ALL[n].as_str().len();
-        table[length][used[length]] = ALL[n];
-        used[length] += 1;
+        let name = ALL[n].as_str().as_bytes();
+        let place = place(name[0], name[name.len() - 1], name.len());
+        assert!(
+            matches!(table[place], HeaderName::Other),
+            "two header names share a place: change the factors"
+        );
+        table[place] = ALL[n];
         n += 1;
     }
     table
 }
 
+/// Bit 5 is the case of a letter.
+const fn place(first: u8, last: u8, length: usize) -> usize {
+    let mixed =
+        ((first | 0x20) as usize) * FACTORS.0 + ((last | 0x20) as usize) * FACTORS.1 + length * FACTORS.2;
+    mixed % PLACES
+}
+
+/// Found by trying, so that no two known names meet.
+const FACTORS: (usize, usize, usize) = (1, 3, 20);
+
 impl HeaderName {
     /// Recognises a name, long or compact, in any case.
     #[must_use]
     pub fn recognise(name: &[u8]) -> Self {
-        let Some(first) = name.first() else { return Self::Other };
-        if name.len() == 1 {
-            return Self::compact(*first);
-        }
-        let Some(row) = BY_LENGTH.get(name.len()) else { return Self::Other };
-        for known in row {
-            let text = known.as_str().as_bytes();
-            let Some(letter) = text.first() else { return Self::Other };
-            if letter.eq_ignore_ascii_case(first) && text.eq_ignore_ascii_case(name) {
-                return *known;
+        match name {
+            [] => Self::Other,
+            [letter] => Self::compact(*letter),
+            [first, .., last] => {
+                let Some(known) = BY_LETTERS.get(place(*first, *last, name.len())) else {
+                    return Self::Other;
+                };
+                let text = known.as_str().as_bytes();
+                // Nearly everyone writes names as the RFC does.
+                if text == name || text.eq_ignore_ascii_case(name) { *known } else { Self::Other }
             }
         }
-        Self::Other
     }
 }
 

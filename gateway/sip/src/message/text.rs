@@ -4,30 +4,36 @@
 use std::borrow::Cow;
 use std::fmt;
 
-/// Finds `wanted` outside quoted strings and angle brackets.
+/// Finds `wanted` outside quoted strings and angle brackets. What never ends hides all that follows.
 pub(crate) fn find_outside(text: &str, wanted: u8) -> Option<usize> {
-    let (mut quoted, mut escaped, mut depth) = (false, false, 0_u32);
-    for (n, b) in text.bytes().enumerate() {
-        if quoted {
-            match b {
-                _ if escaped => escaped = false,
-                b'\\' => escaped = true,
-                b'"' => quoted = false,
-                _ => {}
-            }
-            continue;
-        }
-        if b == wanted && depth == 0 {
-            return Some(n);
-        }
-        match b {
-            b'"' => quoted = true,
-            b'<' => depth += 1,
-            b'>' => depth = depth.saturating_sub(1),
-            _ => {}
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    loop {
+        let found = at + memchr::memchr3(wanted, b'"', b'<', bytes.get(at..)?)?;
+        match bytes.get(found) {
+            Some(b) if *b == wanted => return Some(found),
+            Some(b'"') => at = quote_end(bytes, found)?,
+            _ => at = found + memchr::memchr(b'>', bytes.get(found..)?)? + 1,
         }
     }
-    None
+}
+
+/// Where the quoted string that opens at `open` is over.
+pub(super) fn quote_end(bytes: &[u8], open: usize) -> Option<usize> {
+    let mut at = open + 1;
+    loop {
+        let found = at + memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
+        if bytes.get(found) == Some(&b'"') {
+            return Some(found + 1);
+        }
+        at = found + 2;
+    }
+}
+
+/// Cuts at the first `at`, an ASCII character, which goes.
+pub(super) fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
+    let n = memchr::memchr(at, text.as_bytes())?;
+    Some((text.get(..n)?, text.get(n + 1..)?))
 }
 
 /// Splits at `separator`, which never stands inside quotes or angle brackets; parts are trimmed.
@@ -53,11 +59,11 @@ impl<'a> Iterator for Split<'a> {
         match find_outside(rest, self.separator) {
             Some(n) => {
                 self.rest = rest.get(n + 1..);
-                rest.get(..n).map(str::trim)
+                rest.get(..n).map(str::trim_ascii)
             }
             None => {
                 self.rest = None;
-                Some(rest.trim())
+                Some(rest.trim_ascii())
             }
         }
     }
@@ -73,7 +79,7 @@ impl<'a> Params<'a> {
     /// Parameters in `text`, which may begin with a semicolon.
     #[must_use]
     pub fn new(text: &'a str) -> Self {
-        let text = text.trim();
+        let text = text.trim_ascii();
         Self { text: text.strip_prefix(';').unwrap_or(text) }
     }
 
@@ -85,8 +91,8 @@ impl<'a> Params<'a> {
 
     /// Names and values in order; a flag has the value `""`. Quotes are kept.
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
-        Split::new(self.text, b';').filter(|p| !p.is_empty()).map(|p| match p.split_once('=') {
-            Some((n, v)) => (n.trim(), v.trim()),
+        Split::new(self.text, b';').filter(|p| !p.is_empty()).map(|p| match cut(p, b'=') {
+            Some((n, v)) => (n.trim_ascii(), v.trim_ascii()),
             None => (p, ""),
         })
     }
@@ -105,8 +111,54 @@ pub fn is_token(text: &str) -> bool {
 }
 
 pub(crate) fn is_token_byte(b: u8) -> bool {
-    b.is_ascii_alphanumeric()
-        || matches!(b, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
+    class(b) & TOKEN != 0
+}
+
+/// May this byte stand in a URI, escaped or not? Not white space, controls, brackets, quotes.
+pub(super) fn is_uri_byte(b: u8) -> bool {
+    class(b) & URI != 0
+}
+
+/// May this byte stand in a host name? The underscore is not in the grammar, and is in the wild.
+pub(super) fn is_host_byte(b: u8) -> bool {
+    class(b) & HOST != 0
+}
+
+const TOKEN: u8 = 1;
+const URI: u8 = 2;
+const HOST: u8 = 4;
+
+/// One look-up a byte; worked out when the program is compiled.
+static CLASSES: [u8; 256] = classes();
+
+fn class(b: u8) -> u8 {
+    CLASSES.get(usize::from(b)).copied().unwrap_or(0)
+}
+
+#[allow(
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "runs in the compiler, below 256"
+)]
+const fn classes() -> [u8; 256] {
+    let mut table = [0; 256];
+    let mut n = 0;
+    while n < 256 {
+        let b = n as u8;
+        if b.is_ascii_alphanumeric()
+            || matches!(b, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
+        {
+            table[n] |= TOKEN;
+        }
+        if b > b' ' && b != 0x7f && !matches!(b, b'<' | b'>' | b'"') {
+            table[n] |= URI;
+        }
+        if b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_') {
+            table[n] |= HOST;
+        }
+        n += 1;
+    }
+    table
 }
 
 /// Takes the quotes and backslashes off a quoted string; other text is returned as it is.

@@ -3,7 +3,7 @@
 
 use super::address::{AddressError, NameAddr};
 use super::method::Method;
-use super::text::{Params, Split};
+use super::text::{Params, Split, cut};
 use super::via::{Via, ViaError};
 use super::{HeaderName, Message};
 
@@ -56,7 +56,7 @@ fn parse_cseq(text: &str) -> Option<CSeq<'_>> {
 }
 
 fn seconds(text: &str) -> Option<u32> {
-    let digits = text.trim().split([';', ' ', '(', '\t']).next()?;
+    let digits = text.trim_ascii().split([';', ' ', '(', '\t']).next()?;
     digits.parse().ok()
 }
 
@@ -121,15 +121,15 @@ impl Message {
     /// Max-Forwards, if it is there and sound.
     #[must_use]
     pub fn max_forwards(&self) -> Option<u32> {
-        self.header(HeaderName::MaxForwards)?.trim().parse().ok()
+        self.header(HeaderName::MaxForwards)?.trim_ascii().parse().ok()
     }
 
     /// Type and parameters of the body: `("application/sdp", …)`; case of the type does not count.
     #[must_use]
     pub fn content_type(&self) -> Option<(&str, Params<'_>)> {
         let text = self.header(HeaderName::ContentType)?;
-        let (kind, params) = text.split_once(';').unwrap_or((text, ""));
-        Some((kind.trim(), Params::new(params)))
+        let (kind, params) = cut(text, b';').unwrap_or((text, ""));
+        Some((kind.trim_ascii(), Params::new(params)))
     }
 
     /// The body that is of this type, by itself or inside a multipart.
@@ -150,7 +150,7 @@ impl Message {
     #[must_use]
     pub fn session_expires(&self) -> Option<SessionExpires> {
         let text = self.header(HeaderName::SessionExpires)?;
-        let refresher = match Params::new(text.split_once(';').map_or("", |(_, p)| p)).get("refresher") {
+        let refresher = match Params::new(cut(text, b';').map_or("", |(_, p)| p)).get("refresher") {
             Some(r) if r.eq_ignore_ascii_case("uac") => Some(Refresher::Uac),
             Some(r) if r.eq_ignore_ascii_case("uas") => Some(Refresher::Uas),
             _ => None,
@@ -167,7 +167,7 @@ impl Message {
     /// RSeq (RFC 3262).
     #[must_use]
     pub fn rseq(&self) -> Option<u32> {
-        self.header(HeaderName::RSeq)?.trim().parse().ok()
+        self.header(HeaderName::RSeq)?.trim_ascii().parse().ok()
     }
 
     /// RAck (RFC 3262).

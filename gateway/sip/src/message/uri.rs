@@ -1,6 +1,6 @@
 //! Addresses: `sip:`, `sips:`, `tel:`, and any other scheme as data (RFC 3261 §19.1, RFC 3966).
 
-use super::text::{Params, unescaped};
+use super::text::{Params, cut, is_host_byte, is_uri_byte, unescaped};
 use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
@@ -61,10 +61,10 @@ impl<'a> Uri<'a> {
     /// # Errors
     /// [`UriError`]; what merely looks odd is kept.
     pub fn parse(text: &'a str) -> Result<Self, UriError> {
-        if text.bytes().any(|b| b <= b' ' || b == 0x7f || matches!(b, b'<' | b'>' | b'"')) {
+        if !text.bytes().all(is_uri_byte) {
             return Err(UriError::Character);
         }
-        let (scheme, rest) = text.split_once(':').ok_or(UriError::NoScheme)?;
+        let (scheme, rest) = cut(text, b':').ok_or(UriError::NoScheme)?;
         if scheme.is_empty()
             || !scheme.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
         {
@@ -79,7 +79,7 @@ impl<'a> Uri<'a> {
         match scheme {
             Scheme::Sip | Scheme::Sips => Self::sip(scheme, rest),
             Scheme::Tel => {
-                let (number, params) = rest.split_once(';').unwrap_or((rest, ""));
+                let (number, params) = cut(rest, b';').unwrap_or((rest, ""));
                 Ok(Self { user: Some(number), params: Params::new(params), ..Self::bare(scheme) })
             }
             Scheme::Other(_) => Ok(Self { user: Some(rest), ..Self::bare(scheme) }),
@@ -99,26 +99,27 @@ impl<'a> Uri<'a> {
     }
 
     fn sip(scheme: Scheme<'a>, rest: &'a str) -> Result<Self, UriError> {
-        // The user part may hold `;` and `?` (RFC 4475 §3.1.1.9 semiuri), so the last @ before any
-        // header part comes first.
-        let at = rest.rfind('@').filter(|at| rest.get(..*at).is_some_and(|u| !u.contains('@')));
-        let (user_info, rest) = match at {
-            Some(at) => (rest.get(..at), rest.get(at + 1..).unwrap_or("")),
-            None if rest.contains('@') => return Err(UriError::Character),
+        // The user part may hold `;` and `?` (RFC 4475 §3.1.1.9 semiuri), so the @ comes first; a second
+        // one would have to be escaped.
+        let (user_info, rest) = match cut(rest, b'@') {
+            Some((_, rest)) if memchr::memchr(b'@', rest.as_bytes()).is_some() => {
+                return Err(UriError::Character);
+            }
+            Some((user, rest)) => (Some(user), rest),
             None => (None, rest),
         };
         let (user, password) = match user_info {
-            Some(u) => match u.split_once(':') {
+            Some(u) => match cut(u, b':') {
                 Some((u, p)) => (Some(u), Some(p)),
                 None => (Some(u), None),
             },
             None => (None, None),
         };
-        let (rest, headers) = match rest.split_once('?') {
+        let (rest, headers) = match cut(rest, b'?') {
             Some((r, h)) => (r, Some(h)),
             None => (rest, None),
         };
-        let (host_port, params) = rest.split_once(';').unwrap_or((rest, ""));
+        let (host_port, params) = cut(rest, b';').unwrap_or((rest, ""));
         let (host, port) = host_and_port(host_port)?;
         Ok(Self { scheme, user, password, host, port, params: Params::new(params), headers })
     }
@@ -186,15 +187,12 @@ pub(crate) fn host_and_port(text: &str) -> Result<(&str, Option<u16>), UriError>
         let rest = text.get(end + 1..).unwrap_or("");
         (host, if rest.is_empty() { None } else { Some(rest.strip_prefix(':').ok_or(UriError::Host)?) })
     } else {
-        match text.split_once(':') {
+        match cut(text, b':') {
             Some((h, p)) => (h, Some(p)),
             None => (text, None),
         }
     };
-    if !host.starts_with('[')
-        && (host.is_empty()
-            || !host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_')))
-    {
+    if !host.starts_with('[') && (host.is_empty() || !host.bytes().all(is_host_byte)) {
         return Err(UriError::Host);
     }
     let port = match port {

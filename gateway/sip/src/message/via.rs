@@ -1,6 +1,6 @@
 //! `Via`: the way back of a response (RFC 3261 §18.2.2, RFC 3581).
 
-use super::text::Params;
+use super::text::{Params, cut};
 use super::uri::host_and_port;
 
 /// One `Via` value; borrows its text.
@@ -27,9 +27,9 @@ impl<'a> Via<'a> {
     /// # Errors
     /// [`ViaError`] when protocol or sent-by are broken.
     pub fn parse(text: &'a str) -> Result<Self, ViaError> {
-        let (protocol, rest) = Self::protocol(text.trim()).ok_or(ViaError)?;
-        let (sent_by, params) = rest.split_once(';').unwrap_or((rest, ""));
-        let sent_by = sent_by.trim();
+        let (protocol, rest) = Self::protocol(text.trim_ascii()).ok_or(ViaError)?;
+        let (sent_by, params) = cut(rest, b';').unwrap_or((rest, ""));
+        let sent_by = sent_by.trim_ascii();
         let (host, port) = match host_and_port(sent_by) {
             Ok(found) => found,
             // White space may surround the colon (RFC 4475 §3.1.1.1); bare IPv6 is seen in the wild.
@@ -40,24 +40,24 @@ impl<'a> Via<'a> {
 
     /// `SIP / 2.0 / UDP` with any white space around the slashes, line ends of a fold too.
     fn protocol(text: &'a str) -> Option<(&'a str, &'a str)> {
-        let (name, rest) = text.split_once('/')?;
-        let (version, rest) = rest.split_once('/')?;
-        if !name.trim().eq_ignore_ascii_case("SIP") || version.trim() != "2.0" {
+        let (name, rest) = cut(text, b'/')?;
+        let (version, rest) = cut(rest, b'/')?;
+        if !name.trim_ascii().eq_ignore_ascii_case("SIP") || version.trim_ascii() != "2.0" {
             return None;
         }
-        let rest = rest.trim_start();
+        let rest = rest.trim_ascii_start();
         let end = rest.find(|c: char| c.is_ascii_whitespace())?;
         let transport = rest.get(..end)?;
         if !super::text::is_token(transport) {
             return None;
         }
-        Some((transport, rest.get(end..)?.trim_start()))
+        Some((transport, rest.get(end..)?.trim_ascii_start()))
     }
 
     fn loose(sent_by: &'a str) -> Result<(&'a str, Option<u16>), ViaError> {
         let (host, port) = sent_by.rsplit_once(':').ok_or(ViaError)?;
-        let (host, _) = host_and_port(host.trim()).map_err(|_| ViaError)?;
-        Ok((host, Some(port.trim().parse().map_err(|_| ViaError)?)))
+        let (host, _) = host_and_port(host.trim_ascii()).map_err(|_| ViaError)?;
+        Ok((host, Some(port.trim_ascii().parse().map_err(|_| ViaError)?)))
     }
 
     /// The branch; empty counts as none.
