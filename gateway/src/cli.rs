@@ -14,8 +14,9 @@ use std::process::ExitCode;
 use trunkline_config::Config;
 
 const AFTER_HELP: &str = "\
-Configuration: --config, else SIP_CONFIG_FILE, else SIP_CONFIG_BODY (the YAML itself), else ./trunkline.yaml,
-else /etc/trunkline/trunkline.yaml, else the defaults. RUST_LOG overrides logging.level.
+The configuration is found by --config, else SIP_CONFIG_FILE, else SIP_CONFIG_BODY
+(the YAML itself), else ./trunkline.yaml, else /etc/trunkline/trunkline.yaml; without
+any, the defaults hold. RUST_LOG goes before logging.level.
 
 Exit codes: 0 done; 1 failed; 2 the command line is wrong; 3 no trunkline is running.";
 

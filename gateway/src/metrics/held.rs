@@ -52,7 +52,6 @@ impl Collector for Held {
                 "Timeline entries that the disk was too slow for",
                 totals.timeline_lost,
             ),
-            ("trunkline_uptime_seconds", "Since the start", status.uptime_s),
         ] {
             let counter = ConstCounter::new(total);
             counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;

@@ -192,6 +192,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_fault_of_the_configuration_names_file_and_line_and_nothing_else_is_looked_at() {
+        let source = ConfigSource { name: "bad.yaml".into(), yaml: "sip_port: 5060\nsip_prt: 1\n".into() };
+        let outcome = run(Ok(source), false).expect("looked");
+        assert!(!outcome.ok);
+        assert!(outcome.text.starts_with("FAIL  configuration  bad.yaml:2: sip_prt: "), "{}", outcome.text);
+        assert!(outcome.text.ends_with("\n1 check failed\n"), "{}", outcome.text);
+    }
+
+    #[test]
     fn a_failed_check_makes_the_outcome_fail_and_every_line_stands_alone() {
         let mut report = Report::default();
         report.add(Came::Ok, "configuration", "trunkline.yaml");

@@ -59,10 +59,10 @@ pub struct New {
     #[arg(long, group = "destination", value_name = "DIALOGUE", num_args = 0..=1, default_missing_value = "")]
     agent: Option<String>,
     /// Keys that the caller must type first
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     pin: String,
     /// What to call it
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     name: String,
     /// A trunk that it serves; repeat for more; none: all
     #[arg(long = "trunk", value_name = "ID")]
@@ -86,10 +86,10 @@ pub struct New {
     #[arg(long = "attribute", value_name = "KEY=VALUE")]
     attributes: Vec<String>,
     /// Metadata of the participant
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     metadata: String,
     /// Its id, instead of one that is made up
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     id: String,
 }
 

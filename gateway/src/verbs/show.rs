@@ -86,3 +86,66 @@ fn figures(cdr: &Cdr) -> String {
     text.push('\n');
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn call() -> Value {
+        let sip = |at: u64, sent: bool, text: &str| {
+            json!({ "at": at, "kind": "sip", "sent": sent, "transport": "udp",
+                    "local": "10.0.0.1:5060", "remote": "10.0.0.2:5062", "text": text })
+        };
+        json!({
+            "cdr": {
+                "id": "SCL_1", "sip_call_id": "x@y", "direction": "inbound", "from": "+1555\u{1b}[2J", "to": "agent",
+                "source": "10.0.0.2:5062", "destination": "agent", "started": 1_709_210_096_000_000_u64,
+                "answered": 1_709_210_096_004_000_u64, "ended": 1_709_210_103_000_000_u64, "status": 200,
+                "end": "the caller hung up", "codec": "PCMU",
+                "media": { "received": 349, "sent": 350, "lost": 1, "jitter_ms": 1.25, "mos": 4.375 }
+            },
+            "timeline": [
+                sip(1_709_210_096_000_000, false, "INVITE sip:agent@10.0.0.1 SIP/2.0\r\nVia: v\r\n\r\n"),
+                { "at": 1_709_210_096_001_000_u64, "kind": "decision", "what": "the agent", "why": "no rule is set up" },
+                sip(1_709_210_096_004_000, true, "SIP/2.0 200 OK\r\nVia: v\r\n\r\n"),
+                { "at": 1_709_210_096_004_000_u64, "kind": "state", "state": "answered", "why": "" },
+                { "at": 1_709_210_098_500_000_u64, "kind": "dtmf", "digit": "5", "received": true, "how": "rfc4733", "ms": 100 },
+                { "at": 1_709_210_099_000_000_u64, "kind": "transcript", "caller": true, "text": "good\nbye",
+                  "confidence": 0.9, "interrupted": false }
+            ]
+        })
+    }
+
+    #[test]
+    fn a_call_is_shown_with_offsets_arrows_and_figures() {
+        assert_eq!(
+            text(&call(), false).expect("shown"),
+            "call        SCL_1 (inbound)\n\
+             Call-ID     x@y\n\
+             from        +1555\\u{1b}[2J\n\
+             to          agent\n\
+             source      10.0.0.2:5062\n\
+             went to     agent\n\
+             began       2024-02-29 12:34:56 UTC\n\
+             answered    after 0.004 s\n\
+             lasted      0:06\n\
+             ended       200 the caller hung up\n\
+             \n    \
+                 +0.000  ← INVITE sip:agent@10.0.0.1 SIP/2.0  (udp 10.0.0.2:5062)\n    \
+                 +0.001  ◆ the agent: no rule is set up\n    \
+                 +0.004  → SIP/2.0 200 OK  (udp 10.0.0.2:5062)\n    \
+                 +0.004  ● answered\n    \
+                 +2.500  # caller pressed 5 (rfc4733, 100 ms)\n    \
+                 +3.000  \u{201c} caller: good\\u{a}bye (90 %)\n\
+             \n\
+             media       PCMU, 349 packets in, 350 out, 1 lost (0.29 %), jitter 1.2 ms, MOS 4.38\n"
+        );
+    }
+
+    #[test]
+    fn in_full_the_headers_stand_below_the_first_line() {
+        let text = text(&call(), true).expect("shown");
+        assert!(text.contains("SIP/2.0  (udp 10.0.0.2:5062)\n               Via: v\n"), "{text}");
+    }
+}

@@ -64,3 +64,21 @@ fn human(line: &str, full: bool) -> Option<String> {
     };
     Some(format!("{}  {:<12}  {what}", moment::time_of_day(at), Shown(&call).to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::human;
+
+    #[test]
+    fn an_event_is_one_line_with_its_time_and_call() {
+        let ended = r#"{"at":1709210096123000,"call":"SCL_abcdefghijkl","kind":"ended","cdr":{"status":486,"end":"busy","media":{"mos":4.1}}}"#;
+        assert_eq!(human(ended, false).as_deref(), Some("12:34:56.123  SCL_abcdefgh  ■ 486 busy, MOS 4.10"));
+        let fault = r#"{"at":0,"call":"SCL_1","kind":"fault","text":"a\nb"}"#;
+        assert_eq!(human(fault, false).as_deref(), Some("00:00:00.000  SCL_1         ! a\\u{a}b"));
+    }
+
+    #[test]
+    fn what_a_later_version_tells_is_passed_over() {
+        assert_eq!(human(r#"{"at":0,"call":"x","kind":"weather"}"#, false), None);
+    }
+}

@@ -28,7 +28,7 @@ pub enum TrunkVerb {
 #[derive(Debug, clap::Args)]
 pub struct New {
     /// What to call it
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     name: String,
     /// A number that is called through it; repeat for more; none: any number
     #[arg(long = "number", value_name = "NUMBER")]
@@ -40,28 +40,28 @@ pub struct New {
     #[arg(long = "caller", value_name = "NUMBER")]
     allowed_numbers: Vec<String>,
     /// Digest user that callers must be
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     username: String,
     /// Its password; other users of this machine may see it: prefer --password-file
-    #[arg(long, default_value = "", conflicts_with = "password_file")]
+    #[arg(long, default_value = "", hide_default_value = true, conflicts_with = "password_file")]
     password: String,
     /// A file that holds the password
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
     /// Realm of the challenge
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     realm: String,
     /// Free text that is kept with it
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     metadata: String,
     /// Calls at a time; 0: no limit
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     max_calls: u32,
     /// New calls a second; 0: no limit
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     calls_per_second: u32,
     /// Its id, instead of one that is made up
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     id: String,
 }
 
