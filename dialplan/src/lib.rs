@@ -7,11 +7,11 @@
 //! The path: [`Facts`] → [`evaluate`] → which trunk ([`Trunk`]: caller, source address, number called) →
 //! its credentials → which rule ([`DispatchRule`]: PIN, numbers, priority) → [`Verdict`], with a
 //! [`Reason`] for each trunk and rule. [`Limiter`] says whether there is room for one more call;
-//! `import` reads trunks and rules from the texts that livekit's users have.
+//! [`import`] reads trunks and rules from the texts that livekit's users have.
 
 mod address;
 mod evaluate;
-
+pub mod import;
 mod limits;
 mod number;
 mod rule;
@@ -20,7 +20,6 @@ mod verdict;
 
 pub use address::is_address_mask;
 pub use evaluate::evaluate;
-
 pub use limits::{Ceiling, Limiter, Refusal};
 pub use number::{normalize_number, same_number};
 pub use rule::{Destination, DispatchRule};

@@ -1,5 +1,7 @@
 //! Which rule takes a call, in which order, what a PIN changes, and how the caller appears in the room.
 
+#![allow(clippy::panic)]
+
 use proptest::prelude::*;
 use trunkline_dialplan::{Destination, DispatchRule, Evaluation, Facts, Plan, Trunk, Verdict, evaluate};
 

@@ -57,6 +57,8 @@ pub struct Fault {
 pub fn parse(text: &str) -> Result<Vec<Node>, Fault> {
     let options = serde_saphyr::options! {
         with_snippet: false,
+        // `n` and `no` are texts unless a switch is asked for, as in Go's reader.
+        strict_booleans: true,
         budget: serde_saphyr::budget! { max_depth: DEEPEST },
     };
     let mut documents: Vec<Node> =
