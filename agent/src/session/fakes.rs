@@ -155,7 +155,7 @@ impl Call {
             vad: Box::new(FakeVad),
             stt: Box::new(stt),
             tts: Box::new(tts),
-            kept: vec![(FAILURE.to_owned(), vec![1_000; 4_000].into())],
+            kept: Arc::from([(FAILURE.to_owned(), Arc::from(vec![1_000; 4_000]))]),
             unix: 0,
         })
         .unwrap();

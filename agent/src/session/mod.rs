@@ -42,7 +42,7 @@ pub struct Setup {
     /// Synthesis.
     pub tts: Box<dyn Tts>,
     /// What is said often, as sound.
-    pub kept: Vec<Kept>,
+    pub kept: Arc<[Kept]>,
     /// The time at which the session begins: seconds since 1970, UTC.
     pub unix: u64,
 }
@@ -68,7 +68,7 @@ pub struct Session {
     tts: Box<dyn Tts>,
     playout: Playout,
     reply: Option<Reply>,
-    kept: Vec<Kept>,
+    kept: Arc<[Kept]>,
     events: VecDeque<AgentEvent>,
     state: &'static str,
     unix: u64,
