@@ -103,8 +103,8 @@ pub struct JitterBuffer {
     /// Timestamp of the next sound; meaningless before the first packet.
     cursor: i64,
     playing: bool,
-    /// The last packet that was played was comfort noise.
-    comfort: bool,
+    /// The sender is known to send no sound: comfort noise was the last that was played, or a key is down.
+    stands_back: bool,
     /// Ticks that were concealed without moving the cursor.
     owed: i64,
     late_in_a_row: u8,
@@ -152,7 +152,7 @@ impl JitterBuffer {
             newest: (0, 0),
             cursor: 0,
             playing: false,
-            comfort: false,
+            stands_back: false,
             owed: 0,
             late_in_a_row: 0,
             wait_longer: false,
@@ -175,7 +175,7 @@ impl JitterBuffer {
     }
 
     /// A packet of the call came at `now`; `length` is its sound in ticks ([`packet_ticks`]), 0 for comfort noise.
-    /// Keys (telephone-event) do not belong here.
+    /// Keys (telephone-event) do not belong here, but see [`JitterBuffer::key`].
     pub fn insert(&mut self, now: Duration, packet: &RtpPacket<'_>, length: u32) -> Inserted {
         let now = micros(now);
         if packet.payload.len() > self.queue.room() {
@@ -218,6 +218,11 @@ impl JitterBuffer {
         };
         self.queue.insert(entry, packet.payload);
         if full { Inserted::Overflow } else { Inserted::Ok }
+    }
+
+    /// A packet of a key came: the sender sends it instead of sound, and what runs dry now is no loss.
+    pub fn key(&mut self) {
+        self.stands_back = true;
     }
 
     /// What to put to the sound next; see the top of this file for how often.
@@ -307,7 +312,7 @@ impl JitterBuffer {
         // What was overtaken by the very first packet is still taken.
         self.cursor = at - self.clock / 5;
         self.playing = false;
-        self.comfort = false;
+        self.stands_back = false;
         self.owed = 0;
         self.late_in_a_row = 0;
         self.wait_longer = false;
@@ -352,7 +357,7 @@ impl JitterBuffer {
 
     fn nothing_there(&mut self) -> Pulled<'_> {
         let ticks = self.frame as u32;
-        if self.comfort || self.owed >= CONCEALED_FRAMES * self.frame {
+        if self.stands_back || self.owed >= CONCEALED_FRAMES * self.frame {
             self.playing = false;
             return Pulled::Silence { ticks };
         }
@@ -375,7 +380,7 @@ impl JitterBuffer {
         }
         self.queue.remove_front();
         self.cursor += front.length;
-        self.comfort = front.length == 0;
+        self.stands_back = front.length == 0;
         self.remember(front.sequence);
         Pulled::Packet { payload_type: front.payload_type, payload: self.queue.payload(&front), skip }
     }

@@ -294,7 +294,7 @@ mod tests {
         let (mut seed, mut phase, mut dull) = (1u32, 0.0f32, 0.0f32);
         let mut state = [[0.0f32; 2]; 3];
         let mut heard = vec![];
-        for frame in 0..30_000u32 {
+        for frame in 0..9_000u32 {
             let at = frame as f32 / 50.0;
             let pitch = 90.0 + 120.0 * (at * 1.7).sin().abs() + 60.0 * (at * 0.31).sin().abs();
             let formants = [
@@ -322,6 +322,6 @@ mod tests {
                 .collect();
             heard.extend(detector.hear(&sound));
         }
-        assert_eq!(heard, [], "in ten minutes of it");
+        assert_eq!(heard, [], "in three minutes of it");
     }
 }

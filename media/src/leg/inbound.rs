@@ -123,6 +123,12 @@ impl Inbound {
         }
     }
 
+    /// A packet of a key came.
+    pub(super) fn key(&mut self, packet: &RtpPacket<'_>) {
+        self.statistics.receive_event(packet);
+        self.jitter.key();
+    }
+
     /// The next 20 ms. Where nobody `listens` nothing is decoded: time passes all the same. While a `key` is
     /// down the peer sends no sound, and none is made up for it.
     pub(super) fn frame(&mut self, now: Duration, listens: bool, key: bool, frame: &mut [i16]) {

@@ -151,7 +151,7 @@ impl Leg {
             Kind::Sound(_) => {}
             Kind::Comfort => self.inbound.comfort(now, &packet, plays),
             Kind::Key => {
-                self.inbound.statistics().receive_event(&packet);
+                self.inbound.key(&packet);
                 self.keys_heard.packet(now, packet.timestamp, packet.payload, events);
             }
         }
