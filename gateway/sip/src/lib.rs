@@ -17,6 +17,7 @@ pub mod endpoint;
 mod flow;
 pub mod message;
 mod random;
+mod session_timer;
 mod timers;
 mod transaction;
 

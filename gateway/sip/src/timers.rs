@@ -47,6 +47,14 @@ impl Timers {
         }
     }
 
+    /// Entries of owners that are gone go, when they are most of what is here: a session timer would else
+    /// outlive its call by a quarter of an hour.
+    pub fn prune(&mut self, owners: usize, lives: impl Fn(Owner) -> bool) {
+        if self.heap.len() > 1024 + 4 * owners {
+            self.heap.retain(|Reverse((_, owner))| lives(*owner));
+        }
+    }
+
     pub fn next(&self) -> Option<Time> {
         self.heap.peek().map(|Reverse((at, _))| *at)
     }

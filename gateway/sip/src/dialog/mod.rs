@@ -140,14 +140,7 @@ impl Dialog {
     }
 
     /// A request inside the dialog (§12.2.1.1), up to and including the headers that every one has.
-    pub fn request<'a>(
-        &'a self,
-        method: Method<'_>,
-        cseq: u32,
-        branch: &str,
-        flow: &Flow,
-        agent: &str,
-    ) -> Builder {
+    pub fn request(&self, method: Method<'_>, cseq: u32, branch: &str, flow: &Flow, agent: &str) -> Builder {
         let (uri, strict) = self.request_uri();
         let mut builder = Builder::request(method, uri).header(
             HeaderName::Via,

@@ -1,38 +1,20 @@
 //! The called side: provisional and final answers to an INVITE.
 
-use super::call::{Accepted, State, with};
+use super::call::{Accepted, Pending, State, with};
+use super::session::on;
 use super::{CallHandle, CommandError, End, Endpoint, Event, Extra};
 use crate::Time;
-use crate::message::{HeaderName, Message};
+use crate::message::{HeaderName, Message, Method};
 use bytes::Bytes;
 
 const SDP: &str = "application/sdp";
 
 impl Endpoint {
-    fn ringing(&self, handle: CallHandle) -> Result<(), CommandError> {
-        if self.call(handle)?.state == State::Ringing { Ok(()) } else { Err(CommandError::State) }
-    }
-
-    pub(super) fn do_ring(
-        &mut self,
-        now: Time,
-        handle: CallHandle,
-        status: u16,
-        sdp: Option<Bytes>,
-        _reliable: bool,
-        headers: &[Extra],
-    ) -> Result<(), CommandError> {
-        self.ringing(handle)?;
-        if !(101..200).contains(&status) {
-            return Err(CommandError::State);
-        }
+    /// Is the INVITE unanswered, and no answer of ours on its way?
+    pub(super) fn ringing(&self, handle: CallHandle) -> Result<(), CommandError> {
         let call = self.call(handle)?;
-        let pending = call.pending.as_ref().ok_or(CommandError::State)?;
-        let response = self.dialog_response(call, &pending.request, pending.via.as_deref(), status, "");
-        let bytes = with(response, headers).body(SDP, sdp.as_deref().unwrap_or(&[]))?;
-        let tx = pending.tx;
-        self.respond(now, tx, status, bytes);
-        Ok(())
+        let answering = call.reliable.as_ref().is_some_and(|r| r.answer.is_some());
+        if call.state == State::Ringing && !answering { Ok(()) } else { Err(CommandError::State) }
     }
 
     pub(super) fn do_answer(
@@ -43,22 +25,62 @@ impl Endpoint {
         headers: &[Extra],
     ) -> Result<(), CommandError> {
         self.ringing(handle)?;
-        let call = self.call(handle)?;
-        let pending = call.pending.as_ref().ok_or(CommandError::State)?;
-        let response = self.dialog_response(call, &pending.request, pending.via.as_deref(), 200, "");
-        let bytes = with(response, headers).body(SDP, &sdp)?;
-        self.accept_pending(now, handle, sdp, bytes);
-        if let Ok(call) = self.call_mut(handle) {
-            call.state = State::Answered;
+        let call = self.call_mut(handle)?;
+        if let Some(reliable) = call.reliable.as_mut().filter(|r| r.holds_description()) {
+            reliable.answer = Some((sdp, headers.to_vec()));
+            return Ok(());
         }
-        Ok(())
+        self.send_answer(now, handle, sdp, headers)
     }
 
-    /// Sends the 2xx of the pending request; for an INVITE its ACK is awaited.
-    pub(super) fn accept_pending(&mut self, now: Time, handle: CallHandle, sdp: Bytes, bytes: Bytes) {
+    pub(super) fn send_answer(
+        &mut self,
+        now: Time,
+        handle: CallHandle,
+        sdp: Bytes,
+        headers: &[Extra],
+    ) -> Result<(), CommandError> {
+        let call = self.call_mut(handle)?;
+        let pending = call.pending.take().ok_or(CommandError::State)?;
+        // When PRACK has carried the answer to our offer, a description here would be another offer.
+        let described = !call.offered_in_invite && call.reliable.as_ref().is_some_and(|r| r.described);
+        let session = self.begin_session(now, handle, &pending.request);
+        let call = self.call(handle)?;
+        let response = self.dialog_response(call, &pending.request, pending.via.as_deref(), 200, "");
+        let body: &[u8] = if described { &[] } else { &sdp };
+        let built = with(on(response, &session), headers).body(SDP, body);
+        let call = self.call_mut(handle)?;
+        match built {
+            Ok(bytes) => {
+                call.state = State::Answered;
+                if let Some(reliable) = call.reliable.as_mut() {
+                    reliable.stop();
+                }
+                self.accept(now, handle, &pending, sdp, bytes);
+                if let Some(accepted) = self.call_mut(handle)?.accepted.as_mut() {
+                    accepted.offered &= !described;
+                }
+                Ok(())
+            }
+            Err(fault) => {
+                call.pending = Some(pending);
+                call.session = None;
+                Err(fault.into())
+            }
+        }
+    }
+
+    /// Sends the 2xx of a request; for an INVITE its ACK is awaited.
+    pub(super) fn accept(
+        &mut self,
+        now: Time,
+        handle: CallHandle,
+        pending: &Pending,
+        sdp: Bytes,
+        bytes: Bytes,
+    ) {
         let Ok(call) = self.call_mut(handle) else { return };
-        let Some(pending) = call.pending.take() else { return };
-        if pending.request.method() == Some(crate::message::Method::Invite) {
+        if pending.request.method() == Some(Method::Invite) {
             call.accepted = Some(Accepted {
                 tx: pending.tx,
                 cseq: pending.request.cseq().map_or(0, |c| c.number),
@@ -69,10 +91,28 @@ impl Endpoint {
         self.respond(now, pending.tx, 200, bytes);
     }
 
-    /// Refuses the pending request, whatever it is.
+    /// Refuses whatever the peer has asked and not been told.
+    pub(super) fn refuse_open(&mut self, now: Time, handle: CallHandle, status: u16) {
+        self.refuse_theirs(now, handle);
+        self.refuse_pending(now, handle, status);
+    }
+
+    pub(super) fn refuse_theirs(&mut self, now: Time, handle: CallHandle) {
+        let Ok(call) = self.call_mut(handle) else { return };
+        if let Some(theirs) = call.theirs.take() {
+            self.refuse_one(now, handle, &theirs, 487);
+        }
+    }
+
+    /// Refuses the INVITE that made the call.
     pub(super) fn refuse_pending(&mut self, now: Time, handle: CallHandle, status: u16) {
         let Ok(call) = self.call_mut(handle) else { return };
-        let Some(pending) = call.pending.take() else { return };
+        if let Some(pending) = call.pending.take() {
+            self.refuse_one(now, handle, &pending, status);
+        }
+    }
+
+    pub(super) fn refuse_one(&mut self, now: Time, handle: CallHandle, pending: &Pending, status: u16) {
         let Ok(call) = self.call(handle) else { return };
         let response = self.dialog_response(call, &pending.request, pending.via.as_deref(), status, "");
         if let Ok(bytes) = response.build() {
@@ -88,8 +128,7 @@ impl Endpoint {
         reason: &str,
         headers: &[Extra],
     ) -> Result<(), CommandError> {
-        self.ringing(handle)?;
-        if !(300..700).contains(&status) {
+        if self.call(handle)?.state != State::Ringing || !(300..700).contains(&status) {
             return Err(CommandError::State);
         }
         let call = self.call(handle)?;
@@ -98,7 +137,7 @@ impl Endpoint {
         let bytes = with(response, headers).build()?;
         let tx = pending.tx;
         self.respond(now, tx, status, bytes);
-        self.end(handle, End::Refused(status));
+        self.end(now, handle, End::Refused(status));
         Ok(())
     }
 

@@ -107,7 +107,8 @@ impl Endpoint {
             return Err(Refusal::new(482));
         }
         self.check_service(request)?;
-        check_content(request)
+        check_content(request)?;
+        self.check_interval(request)
     }
 
     fn new_call(&mut self, now: Time, flow: Flow, request: Message, key: u64) {
@@ -120,7 +121,10 @@ impl Endpoint {
         let tx = self.open_server(key, merge, &request, flow, call);
         let trying = self.response(&request, 100, "", "", via.as_deref()).build();
         if let Ok(state) = self.call_mut(call) {
-            state.pending = Some(Box::new(Pending { tx, request: request.clone(), via }));
+            state.invite_cseq = request.cseq().map_or(0, |c| c.number);
+            state.offered_in_invite = request.body_of("application/sdp").is_some();
+            state.learn_allow(&request);
+            state.pending = Some(Box::new(Pending { tx, request: request.clone(), via, flow }));
         }
         // The application must know the call before its first message is told.
         self.event(Event::Incoming { call, invite: request.clone(), flow });
@@ -151,13 +155,12 @@ impl Endpoint {
 
     fn cancelled(&mut self, now: Time, handle: super::CallHandle, tx: crate::arena::Id) {
         let Ok(call) = self.call_mut(handle) else { return };
-        if call.pending.as_ref().is_none_or(|p| p.tx != tx) {
-            return;
+        if let Some(theirs) = call.theirs.take_if(|p| p.tx == tx) {
+            return self.refuse_one(now, handle, &theirs, 487);
         }
-        let first = call.state == State::Ringing;
-        self.refuse_pending(now, handle, 487);
-        if first {
-            self.end(handle, End::Cancelled);
+        if call.pending.as_ref().is_some_and(|p| p.tx == tx) {
+            self.refuse_pending(now, handle, 487);
+            self.end(now, handle, End::Cancelled);
         }
     }
 }

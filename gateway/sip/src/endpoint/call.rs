@@ -1,12 +1,16 @@
 //! What the endpoint remembers of a call.
 
+use super::reliable::Reliable;
 use super::{CallHandle, CommandError, End, Endpoint, Event, Extra};
+use crate::Flow;
 use crate::Time;
 use crate::arena::Id;
 use crate::auth::Credentials;
 use crate::dialog::Dialog;
 use crate::message::Message;
+use crate::session_timer::SessionTimer;
 use crate::timers::{Armed, earlier};
+use crate::transaction::Purpose;
 use bytes::Bytes;
 
 /// Where a call stands.
@@ -34,6 +38,19 @@ pub(super) struct Pending {
     pub request: Message,
     /// The topmost Via as responses bear it, where it differs.
     pub via: Option<String>,
+    /// Whence it came.
+    pub flow: Flow,
+}
+
+/// An offer of ours, or a refresh.
+#[derive(Debug)]
+pub(super) struct OurOffer {
+    /// `None` while glare makes it wait.
+    pub tx: Option<Id>,
+    pub purpose: Purpose,
+    /// Empty for a refresh by UPDATE.
+    pub sdp: Bytes,
+    pub again_at: Option<Time>,
 }
 
 /// A 2xx of ours to an INVITE that waits for its ACK.
@@ -54,8 +71,6 @@ pub(super) struct Outgoing {
     pub credentials: Option<Credentials>,
     /// A nonce was called stale once; a second time is a loop.
     pub stale_tried: bool,
-    /// 422 was answered once.
-    pub interval_tried: bool,
     pub ring_ends: Option<Time>,
     /// The status to report when we gave up: 487 or 408.
     pub given_up: u16,
@@ -78,7 +93,22 @@ pub(super) struct Call {
     pub dialog: Dialog,
     /// The key of its dialog.
     pub key: u64,
+    /// The INVITE that made the call, until its final response.
     pub pending: Option<Box<Pending>>,
+    /// Its CSeq, and whether it carried an offer.
+    pub invite_cseq: u32,
+    pub offered_in_invite: bool,
+    /// A re-INVITE or UPDATE of the peer that the application has not answered.
+    pub theirs: Option<Box<Pending>>,
+    pub offer: Option<OurOffer>,
+    pub reliable: Option<Box<Reliable>>,
+    pub session: Option<SessionTimer>,
+    /// A 422 was answered.
+    pub interval_tried: bool,
+    /// Does the peer take UPDATE?
+    pub peer_updates: bool,
+    /// Have offer and answer been exchanged reliably before the 2xx?
+    pub early_agreed: bool,
     pub accepted: Option<Accepted>,
     pub outgoing: Option<Box<Outgoing>>,
     /// Our BYE.
@@ -97,6 +127,15 @@ impl Call {
             dialog,
             key,
             pending: None,
+            invite_cseq: 0,
+            offered_in_invite: false,
+            theirs: None,
+            offer: None,
+            reliable: None,
+            session: None,
+            interval_tried: false,
+            peer_updates: false,
+            early_agreed: false,
             accepted: None,
             outgoing: None,
             bye: None,
@@ -114,7 +153,10 @@ impl Call {
 
     pub fn deadline(&self) -> Option<Time> {
         let ring = self.outgoing.as_ref().and_then(|o| o.ring_ends);
-        earlier(ring, None)
+        let again = self.offer.as_ref().and_then(|o| o.again_at);
+        let reliable = self.reliable.as_ref().and_then(|r| r.deadline());
+        let session = self.session.as_ref().and_then(|s| s.deadline());
+        earlier(earlier(ring, again), earlier(reliable, session))
     }
 }
 
@@ -154,7 +196,9 @@ impl Endpoint {
     }
 
     /// The call is over.
-    pub(super) fn end(&mut self, handle: CallHandle, end: End) {
+    pub(super) fn end(&mut self, now: Time, handle: CallHandle, end: End) {
+        // An offer that the application was still to answer has nobody to answer it any more.
+        self.refuse_theirs(now, handle);
         if self.drop_call(handle).is_some() {
             self.event(Event::Ended { call: handle, end });
         }

@@ -1,6 +1,7 @@
 //! The calling side: an INVITE and what becomes of it.
 
-use super::call::{Call, Fork, Outgoing, State, with};
+use super::call::{Call, Outgoing, State, with};
+use super::session::{asking, on};
 use super::wire::fitting;
 use super::{ALLOW, CallHandle, CommandError, Endpoint, Event, Invite, SUPPORTED};
 use crate::Time;
@@ -28,12 +29,19 @@ impl Endpoint {
         let call_id = format!("{}{}", self.random.token(), self.random.token());
         let dialog = Dialog::of_client(&invite, call_id, self.random.token());
         let (number, branch) = self.new_branch();
+        let session = match self.config.session_expires {
+            0 => Vec::new(),
+            wish => asking(wish, None, self.config.min_se),
+        };
+        // An offer in a reliable provisional response would have to be answered in its PRACK, before the
+        // application has seen it: so only who offers itself takes part.
+        let supported = if invite.sdp.is_some() { SUPPORTED } else { "timer" };
         let sent = fitting(self.config.udp_limit, invite.flow, |flow| {
             let builder = dialog
                 .request(Method::Invite, dialog.local_cseq, &branch, flow, &self.config.user_agent)
                 .header(HeaderName::Allow, ALLOW)
-                .header(HeaderName::Supported, SUPPORTED);
-            with(builder, &invite.headers).body(SDP, invite.sdp.as_deref().unwrap_or(&[]))
+                .header(HeaderName::Supported, supported);
+            with(on(builder, &session), &invite.headers).body(SDP, invite.sdp.as_deref().unwrap_or(&[]))
         })?;
         let key = self.dialog_key(&dialog.call_id, &dialog.local_tag);
         let handle = self.add_call(Call::new(State::Calling, dialog, key));
@@ -45,7 +53,6 @@ impl Endpoint {
             offered: invite.sdp.is_some(),
             credentials: invite.credentials,
             stale_tried: false,
-            interval_tried: false,
             ring_ends: Some(now + invite.ring_timeout),
             given_up: 0,
             forks: Vec::new(),
@@ -85,26 +92,6 @@ impl Endpoint {
         }
     }
 
-    fn progress(&mut self, now: Time, handle: CallHandle, id: Id, response: &Message, status: u16) {
-        let Ok(call) = self.call_mut(handle) else { return };
-        let state = call.state;
-        let Some(outgoing) = call.outgoing.as_mut().filter(|o| o.tx == id) else { return };
-        if state == State::Cancelling {
-            return self.send_cancel(now, handle, id);
-        }
-        if state != State::Calling || status == 100 {
-            return;
-        }
-        if let Some(tag) = response.to().ok().and_then(|t| t.tag()) {
-            if call.dialog.remote_tag.is_empty() {
-                call.dialog.learn(response);
-            } else if !call.dialog.is_with(tag) && !outgoing.forks.iter().any(|f| *f.tag == *tag) {
-                outgoing.forks.push(Fork { tag: tag.into(), rseq: 0 });
-            }
-        }
-        self.event(Event::Progress { call: handle, response: response.clone() });
-    }
-
     fn invite_accepted(
         &mut self,
         now: Time,
@@ -122,9 +109,11 @@ impl Endpoint {
         if call.state != State::Calling {
             let status = call.outgoing.as_ref().map_or(487, |o| o.given_up);
             self.accepted_again(now, id, handle, response);
-            return self.rejected(handle, status, None);
+            return self.rejected(now, handle, status, None);
         }
         call.dialog.learn(response);
+        call.learn_allow(response);
+        call.session_from_response(now, response);
         let Some(outgoing) = call.outgoing.as_mut() else { return };
         outgoing.ring_ends = None;
         outgoing.forks = Vec::new();
@@ -133,6 +122,7 @@ impl Endpoint {
         if offered {
             self.acknowledge_success(now, handle, id, &[]);
         }
+        self.arm_call(handle);
         let sdp = response.body_of(SDP);
         self.event(Event::Answered { call: handle, response: response.clone(), sdp });
     }
@@ -225,16 +215,17 @@ impl Endpoint {
             return;
         }
         if purpose != Purpose::Invite {
-            return self.offer_refused(now, id, handle, purpose, Some(response), status);
+            return self.offer_refused(now, id, handle, purpose, true, status);
         }
         let Ok(call) = self.call(handle) else { return };
         let given_up = call.outgoing.as_ref().map_or(0, |o| o.given_up);
         let status = if call.state == State::Cancelling { given_up } else { status };
-        self.rejected(handle, status, Some(response.clone()));
+        self.rejected(now, handle, status, Some(response.clone()));
     }
 
     /// A call of ours has failed.
-    pub(super) fn rejected(&mut self, handle: CallHandle, status: u16, response: Option<Message>) {
+    pub(super) fn rejected(&mut self, now: Time, handle: CallHandle, status: u16, response: Option<Message>) {
+        self.refuse_theirs(now, handle);
         if self.drop_call(handle).is_some() {
             self.event(Event::Rejected { call: handle, status, response });
         }
@@ -263,7 +254,7 @@ impl Endpoint {
     }
 
     /// Once: a second one finds the first one's key taken.
-    fn send_cancel(&mut self, now: Time, handle: CallHandle, id: Id) {
+    pub(super) fn send_cancel(&mut self, now: Time, handle: CallHandle, id: Id) {
         let ends = now + self.times.timeout();
         let Some(tx) = self.clients.get_mut(id) else { return };
         tx.end_by(ends);

@@ -17,6 +17,12 @@ impl Endpoint {
                 Owner::Call(id) => self.call_due(now, at, id.into()),
             }
         }
+        let owners = self.servers.len() + self.clients.len() + self.calls.len();
+        self.timers.prune(owners, |owner| match owner {
+            Owner::Server(id) => self.servers.get(id).is_some(),
+            Owner::Client(id) => self.clients.get(id).is_some(),
+            Owner::Call(id) => self.calls.get(id).is_some(),
+        });
     }
 
     fn server_due(&mut self, now: Time, at: Time, id: Id) {
@@ -81,6 +87,9 @@ impl Endpoint {
         if due(call.outgoing.as_ref().and_then(|o| o.ring_ends)) {
             self.give_up(now, handle, 408);
         }
+        self.reliable_due(now, handle);
+        self.session_due(now, handle);
+        self.offer_again(now, handle);
         self.arm_call(handle);
     }
 

@@ -14,6 +14,7 @@ pub struct CallHandle {
 
 /// One thing that the driver or the call has to do or to know; drained by [`super::Endpoint::poll`].
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "lives in the queue for a moment; an allocation costs more")]
 pub enum Output {
     /// Put these bytes on the wire.
     Send {

@@ -35,7 +35,7 @@ impl Endpoint {
     }
 
     fn begin_leaving(&mut self, now: Time, handle: CallHandle, reason: &str) {
-        self.refuse_pending(now, handle, 487);
+        self.refuse_open(now, handle, 487);
         let Ok(call) = self.call_mut(handle) else { return };
         call.state = State::Leaving;
         call.reason = reason.into();
@@ -58,16 +58,16 @@ impl Endpoint {
         );
         match (sent, self.call_mut(handle)) {
             (Ok(id), Ok(call)) => call.bye = Some(id),
-            _ => self.end(handle, End::LocalBye),
+            _ => self.end(now, handle, End::LocalBye),
         }
     }
 
     /// Ends a call whose peer is gone or silent: a BYE is sent for whoever still listens.
     pub(super) fn abandon(&mut self, now: Time, handle: CallHandle, end: End) {
-        self.refuse_pending(now, handle, 487);
+        self.refuse_open(now, handle, 487);
         if self.call(handle).is_ok_and(|c| c.bye.is_none()) {
             self.leave(now, handle);
         }
-        self.end(handle, end);
+        self.end(now, handle, end);
     }
 }

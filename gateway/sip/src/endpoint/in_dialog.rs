@@ -1,7 +1,7 @@
 //! Requests inside a dialog (RFC 3261 §12.2.2).
 
 use super::arriving::{Refusal, capabilities, check_require};
-use super::call::{Pending, State};
+use super::call::State;
 use super::wire::response_via;
 use super::{ALLOW, CallHandle, End, Endpoint, Event};
 use crate::arena::Id;
@@ -90,13 +90,13 @@ impl Endpoint {
         }
         let state = call.state;
         // An INVITE that is open when the BYE comes is over, too (§15.1.2).
-        self.refuse_pending(now, handle, 487);
+        self.refuse_open(now, handle, 487);
         match state {
-            State::Leaving => self.end(handle, End::LocalBye),
+            State::Leaving => self.end(now, handle, End::LocalBye),
             State::Calling | State::Cancelling => self.callee_left(now, handle),
             _ => {
                 let reason = request.header_unfolded(HeaderName::Reason).map(|r| r.into_owned());
-                self.end(handle, End::RemoteBye { reason });
+                self.end(now, handle, End::RemoteBye { reason });
             }
         }
     }
@@ -110,24 +110,5 @@ impl Endpoint {
         }
         self.say_with(now, tx, flow, request, 200, |b| b);
         self.event(Event::Info { call: handle, content_type: kind, body });
-    }
-
-    /// A re-INVITE or an UPDATE.
-    fn receive_offer(&mut self, now: Time, flow: Flow, request: Message, handle: CallHandle, tx: Id) {
-        let Ok(call) = self.call_mut(handle) else { return };
-        if call.pending.is_some() || call.accepted.is_some() || call.state != State::Confirmed {
-            let after = self.random.below(11).to_string();
-            return self.say(now, tx, flow, &request, &Refusal::with(500, HeaderName::RetryAfter, after));
-        }
-        let sdp = request.body_of("application/sdp");
-        call.dialog.refresh_target(&request);
-        call.dialog.flow = flow;
-        let via = response_via(&request, flow);
-        call.pending = Some(Box::new(Pending { tx, request, via }));
-        self.event(Event::Offer { call: handle, sdp, flow });
-    }
-
-    fn receive_prack(&mut self, now: Time, flow: Flow, request: &Message, _handle: CallHandle, tx: Id) {
-        self.say(now, tx, flow, request, &Refusal::new(481));
     }
 }

@@ -13,9 +13,13 @@ mod event;
 mod hang_up;
 mod in_dialog;
 mod offers;
+mod our_offers;
 mod outcome;
+mod progress;
 mod receive;
+mod reliable;
 mod retry;
+mod session;
 mod wire;
 
 pub use event::{CallHandle, End, Event, Output};
@@ -227,7 +231,8 @@ impl Endpoint {
         reliable: bool,
         headers: &[Extra],
     ) -> Result<(), CommandError> {
-        self.do_ring(now, call, status, sdp, reliable, headers)
+        let provisional = reliable::Provisional { status, sdp, headers: headers.to_vec() };
+        self.do_ring(now, call, provisional, reliable)
     }
     /// 200. `sdp` is the answer, or the offer when the INVITE had none.
     pub fn answer(
@@ -301,8 +306,7 @@ impl Endpoint {
     }
     /// Our own offer: a re-INVITE in a confirmed call, an UPDATE before (where the peer allows it).
     pub fn offer(&mut self, now: Time, call: CallHandle, sdp: Bytes) -> Result<(), CommandError> {
-        let _ = (now, sdp);
-        self.call(call).and(Err(CommandError::State))
+        self.do_offer(now, call, sdp)
     }
     /// INFO, such as `application/dtmf-relay`.
     pub fn info(

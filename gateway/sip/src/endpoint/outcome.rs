@@ -35,13 +35,13 @@ impl Endpoint {
         let (handle, purpose) = (tx.call, tx.purpose);
         let Ok(call) = self.call(handle) else { return };
         match purpose {
-            Purpose::Bye if call.bye == Some(id) => self.end(handle, End::LocalBye),
+            Purpose::Bye if call.bye == Some(id) => self.end(now, handle, End::LocalBye),
             Purpose::Bye | Purpose::Cancel | Purpose::Invite => {}
             Purpose::Prack | Purpose::Info => self.judge_peer(now, handle, response.is_some(), status),
             Purpose::Reinvite | Purpose::Update | Purpose::RefreshInvite | Purpose::RefreshUpdate => {
                 match response {
                     Some(response) if status < 300 => self.offer_accepted(now, id, handle, purpose, response),
-                    _ => self.offer_refused(now, id, handle, purpose, response, status),
+                    _ => self.offer_refused(now, id, handle, purpose, response.is_some(), status),
                 }
             }
         }
@@ -67,8 +67,8 @@ impl Endpoint {
             return;
         }
         match (status, heard) {
-            (481, _) => self.end(handle, End::PeerGone(481)),
-            (503, false) => self.end(handle, End::Transport),
+            (481, _) => self.end(now, handle, End::PeerGone(481)),
+            (503, false) => self.end(now, handle, End::Transport),
             (408, _) => self.abandon(now, handle, End::PeerGone(408)),
             _ => {}
         }
@@ -85,7 +85,7 @@ impl Endpoint {
                 }
                 _ => status,
             };
-            self.rejected(handle, given_up, None);
+            self.rejected(now, handle, given_up, None);
         } else {
             self.settled(now, id, None, status);
         }

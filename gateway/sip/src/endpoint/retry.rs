@@ -1,11 +1,13 @@
-//! A request that was refused and deserves another attempt: 401 and 407.
+//! A request that was refused and deserves another attempt: 401, 407 and 422.
 
 use super::Endpoint;
 use super::call::Call;
+use super::session::asking;
 use crate::Time;
 use crate::arena::Id;
 use crate::auth::{best_challenge, is_stale, respond};
-use crate::message::{HeaderName, Message};
+use crate::message::{HeaderName, Message, Refresher};
+use crate::session_timer::after_too_small;
 use crate::transaction::{Again, Purpose, again};
 
 impl Call {
@@ -14,9 +16,25 @@ impl Call {
         if let Some(outgoing) = self.outgoing.as_mut().filter(|o| o.tx == old) {
             outgoing.tx = new;
         }
+        if let Some(offer) = self.offer.as_mut().filter(|o| o.tx == Some(old)) {
+            offer.tx = Some(new);
+        }
         if self.bye == Some(old) {
             self.bye = Some(new);
         }
+    }
+
+    /// After 422 (RFC 4028 §7.4); once, for a peer that asks for more each time would never be content.
+    fn larger_interval(&mut self, response: &Message) -> Option<Vec<(HeaderName, String)>> {
+        let seconds = after_too_small(response)?;
+        if std::mem::replace(&mut self.interval_tried, true) {
+            return None;
+        }
+        let refresher = self.session.as_ref().map(|s| match s.we_refresh {
+            true => Refresher::Uac,
+            false => Refresher::Uas,
+        });
+        Some(asking(seconds, refresher, seconds))
     }
 
     /// Once with credentials, and once more when the nonce was too old: anything else is a loop.
@@ -59,14 +77,22 @@ impl Endpoint {
         if purpose == Purpose::Invite && gave_up || purpose == Purpose::Cancel {
             return false;
         }
-        let Some(header) = call.credentials_for(&sent, response, status, &cnonce) else { return false };
+        let instead = match status {
+            422 => call.larger_interval(response),
+            _ => call.credentials_for(&sent, response, status, &cnonce).map(|header| vec![header]),
+        };
+        let Some(instead) = instead else { return false };
         let cseq = call.dialog.next_cseq();
         if purpose == Purpose::Invite {
             // Nothing remains of the dialogs that the first attempt may have begun.
             call.dialog.remote_tag = "".into();
+            if let Some(outgoing) = call.outgoing.as_mut() {
+                outgoing.forks.clear();
+                outgoing.rseq = 0;
+            }
         }
         let (number, branch) = self.new_branch();
-        let change = Again { branch: &branch, flow, cseq, instead: &[header] };
+        let change = Again { branch: &branch, flow, cseq, instead: &instead };
         let Ok(bytes) = again(&sent, &change) else { return false };
         let new = self.launch(now, purpose, handle, number, (flow, None, bytes));
         if let Ok(call) = self.call_mut(handle) {

@@ -225,9 +225,4 @@ impl Endpoint {
         })?;
         Ok(self.launch(now, purpose, handle, number, sent))
     }
-
-    /// The call that still lives behind this handle.
-    pub(super) fn lives(&self, handle: CallHandle) -> bool {
-        self.calls.get(handle.into()).is_some()
-    }
 }
