@@ -211,7 +211,7 @@ fn transcribe(
     sound: &mut Vec<i16>,
     doubled: &mut Vec<i16>,
 ) -> Option<Result<Heard, ProviderError>> {
-    if let Err(error) = decoder.start() {
+    if let Err(error) = decoder.start(&utterance.channel()) {
         return Some(Err(broken(&error)));
     }
     let mut doubler = Doubler::default();
@@ -230,7 +230,9 @@ fn transcribe(
         }
         told += sound.len();
         if next == Next::Last || told > LONGEST {
-            return Some(decoder.finish().map_err(|error| broken(&error)));
+            let heard = decoder.finish().map_err(|error| broken(&error));
+            utterance.learnt(decoder.channel());
+            return Some(heard);
         }
         let partial = decoder.partial();
         if partial != said && !partial.is_empty() {

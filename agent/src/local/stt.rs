@@ -9,7 +9,7 @@ use super::ears::{Ear, Ears};
 use crate::provider::{Generation, ProviderError, Stt, SttEvent};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use trunkline_engines::pocketsphinx::Heard;
+use trunkline_engines::pocketsphinx::{Channel, Heard};
 
 /// The rate at which it is given sound: what a telephone carries.
 const RATE: u32 = 8_000;
@@ -33,6 +33,8 @@ struct State {
     sound: Vec<i16>,
     finished: bool,
     cancelled: bool,
+    /// What the line sounds like; what the worker learnt of it comes back.
+    channel: Channel,
     partial: Option<String>,
     outcome: Option<Result<Heard, ProviderError>>,
 }
@@ -49,6 +51,10 @@ pub(super) enum Next {
 }
 
 impl Utterance {
+    fn new(channel: Channel) -> Self {
+        Self { state: Mutex::new(State { channel, ..State::default() }), ..Self::default() }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -67,6 +73,14 @@ impl Utterance {
             }
             state = self.sound_came.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    pub(super) fn channel(&self) -> Channel {
+        self.lock().channel
+    }
+
+    pub(super) fn learnt(&self, channel: Channel) {
+        self.lock().channel = channel;
     }
 
     /// What it seems to be so far. A newer one takes an older one's place.
@@ -113,6 +127,7 @@ impl Utterance {
 pub struct LocalStt {
     ears: Arc<Ears>,
     ear: Ear,
+    channel: Channel,
     generation: Generation,
     utterance: Option<Arc<Utterance>>,
     failure: Option<ProviderError>,
@@ -120,7 +135,14 @@ pub struct LocalStt {
 
 impl LocalStt {
     pub(super) fn new(ears: Arc<Ears>, ear: Ear) -> Self {
-        Self { ears, ear, generation: Generation::default(), utterance: None, failure: None }
+        Self {
+            ears,
+            ear,
+            channel: Channel::default(),
+            generation: Generation::default(),
+            utterance: None,
+            failure: None,
+        }
     }
 
     fn fail(&mut self, error: ProviderError) {
@@ -137,7 +159,7 @@ impl Stt for LocalStt {
     fn start(&mut self, generation: Generation) {
         self.cancel();
         self.generation = generation;
-        let utterance = Arc::new(Utterance::default());
+        let utterance = Arc::new(Utterance::new(self.channel));
         match self.ears.listen(&self.ear, &utterance) {
             Ok(()) => self.utterance = Some(utterance),
             Err(error) => self.failure = Some(error),
@@ -179,6 +201,7 @@ impl Stt for LocalStt {
             let text = state.partial.take()?;
             return Some(SttEvent::Partial { generation, text });
         };
+        self.channel = state.channel;
         drop(state);
         self.utterance = None;
         Some(match outcome {

@@ -32,6 +32,36 @@ pub(super) struct Ngrams {
     _opaque: [u8; 0],
 }
 
+/// `cmn_t` of cmn.h.
+#[repr(C)]
+pub(super) struct Cmn {
+    pub(super) cmn_mean: *mut f32,
+    pub(super) cmn_var: *mut f32,
+    pub(super) sum: *mut f32,
+    pub(super) nframe: c_int,
+    pub(super) veclen: c_int,
+}
+/// `feat_t` of feat.h, as far as it is used.
+#[repr(C)]
+pub(super) struct Feat {
+    refcount: c_int,
+    name: *mut c_char,
+    pub(super) cepsize: c_int,
+    n_stream: c_int,
+    stream_len: *mut u32,
+    window_size: c_int,
+    n_sv: c_int,
+    sv_len: *mut u32,
+    subvecs: *mut *mut c_int,
+    sv_buf: *mut f32,
+    sv_dim: c_int,
+    cmn: c_int,
+    varnorm: c_int,
+    agc: c_int,
+    compute_feat: *const c_void,
+    pub(super) cmn_struct: *mut Cmn,
+}
+
 type SetCallback = unsafe extern "C" fn(*const c_void, *mut c_void);
 type ReadNgrams = unsafe extern "C" fn(*mut Config, *const c_char, c_int, *mut LogMath) -> *mut Ngrams;
 type ParseArguments =
@@ -64,6 +94,7 @@ pub(super) struct Api {
     pub(super) end_utt: unsafe extern "C" fn(*mut PsDecoder) -> c_int,
     pub(super) get_hyp: unsafe extern "C" fn(*mut PsDecoder, *mut c_int) -> *const c_char,
     pub(super) get_prob: unsafe extern "C" fn(*mut PsDecoder) -> c_int,
+    pub(super) get_feat: unsafe extern "C" fn(*mut PsDecoder) -> *mut Feat,
     pub(super) get_logmath: unsafe extern "C" fn(*mut PsDecoder) -> *mut LogMath,
 }
 
@@ -102,6 +133,7 @@ impl Api {
                 end_utt: sphinx.function("ps_end_utt")?,
                 get_hyp: sphinx.function("ps_get_hyp")?,
                 get_prob: sphinx.function("ps_get_prob")?,
+                get_feat: sphinx.function("ps_get_feat")?,
                 get_logmath: sphinx.function("ps_get_logmath")?,
             }
         };

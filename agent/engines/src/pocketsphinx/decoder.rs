@@ -2,6 +2,7 @@
 
 use super::ENGINE;
 use super::api::{Api, PsDecoder};
+use super::channel::{Channel, MeanOf};
 use super::vocabulary::Vocabulary;
 use crate::error::EngineError;
 use std::ffi::{CStr, CString, c_int};
@@ -28,6 +29,7 @@ pub struct Heard {
 pub struct Decoder {
     api: Api,
     decoder: NonNull<PsDecoder>,
+    mean: MeanOf,
     listening: bool,
 }
 
@@ -85,7 +87,13 @@ impl Decoder {
             (api.free_config)(config);
             NonNull::new(decoder).ok_or(refused("the acoustic model"))?
         };
-        let this = Self { api, decoder, listening: false };
+        // SAFETY: the features belong to the decoder, and `Self` uses them no longer than that lives.
+        let Some(mean) = (unsafe { MeanOf::new((api.get_feat)(decoder.as_ptr())) }) else {
+            // SAFETY: it was made above and nobody else has it.
+            unsafe { (api.free)(decoder.as_ptr()) };
+            return Err(refused("the acoustic model's features"));
+        };
+        let this = Self { api, decoder, mean, listening: false };
         for (word, phones) in &vocabulary.words {
             // SAFETY: the decoder is ours, the strings end with a nul. A word whose phones the model does
             // not have is refused and not missed.
@@ -99,16 +107,17 @@ impl Decoder {
         if ready { Ok(this) } else { Err(refused("the language model")) }
     }
 
-    /// An utterance begins; one that was not finished is forgotten.
+    /// An utterance begins, over a line that sounds like this; one that was not finished is forgotten.
     ///
     /// # Errors
     /// The library refuses.
-    pub fn start(&mut self) -> Result<(), EngineError> {
+    pub fn start(&mut self, channel: &Channel) -> Result<(), EngineError> {
         self.abandon();
         // SAFETY: the decoder is ours and between utterances.
         if unsafe { (self.api.start_utt)(self.decoder.as_ptr()) } < 0 {
             return Err(EngineError::Refused { engine: ENGINE, what: "an utterance" });
         }
+        self.mean.set(channel);
         self.listening = true;
         Ok(())
     }
@@ -127,7 +136,14 @@ impl Decoder {
         if frames < 0 {
             return Err(EngineError::Refused { engine: ENGINE, what: "sound" });
         }
+        self.mean.learn();
         Ok(())
+    }
+
+    /// What the caller's line sounds like, with what was heard of it: for his next utterance.
+    #[must_use]
+    pub fn channel(&self) -> Channel {
+        self.mean.channel()
     }
 
     /// What it seems to be so far; empty when it is nothing yet.

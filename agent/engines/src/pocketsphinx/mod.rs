@@ -4,10 +4,12 @@
 //! dialogue expects to hear, a [`Decoder`] listens with one vocabulary to one caller at a time.
 
 mod api;
+mod channel;
 mod decoder;
 mod everyday;
 mod vocabulary;
 
+pub use channel::Channel;
 pub use decoder::{Decoder, Heard};
 pub use vocabulary::Vocabulary;
 
