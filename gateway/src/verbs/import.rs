@@ -31,7 +31,8 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Outcome, Failure>
     let (mut added_trunks, mut added_rules) = (trunks, rules);
     if !arguments.dry_run {
         let door = Door::open(&context.config)?;
-        added_trunks = added_trunks.into_iter().map(|trunk| door.add_trunk(trunk)).collect::<Result<_, _>>()?;
+        added_trunks =
+            added_trunks.into_iter().map(|trunk| door.add_trunk(trunk)).collect::<Result<_, _>>()?;
         added_rules = added_rules.into_iter().map(|rule| door.add_rule(rule)).collect::<Result<_, _>>()?;
     } else {
         added_trunks = added_trunks.into_iter().map(masked_trunk).collect();
@@ -54,7 +55,12 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Outcome, Failure>
         let _ = writeln!(said, "rule  {} {}", Shown(&rule.id), Shown(&rule.name));
     }
     let verb = if arguments.dry_run { "would be added" } else { "added" };
-    let _ = writeln!(said, "{}, {} {verb}", counted(added_trunks.len(), "trunk"), counted(added_rules.len(), "rule"));
+    let _ = writeln!(
+        said,
+        "{}, {} {verb}",
+        counted(added_trunks.len(), "trunk"),
+        counted(added_rules.len(), "rule")
+    );
     Ok(Outcome::said(said))
 }
 
