@@ -104,6 +104,15 @@ impl Conversation {
         })
     }
 
+    /// Would this be understood?
+    #[must_use]
+    pub fn understands(&self, text: &str) -> bool {
+        let heard = words(text);
+        self.value_asked_for(&heard).is_some()
+            || (self.asking.is_none() && self.menu_key_said(&heard).is_some())
+            || intent(&self.dialogue, &heard).is_some()
+    }
+
     /// The caller has said this.
     pub fn heard(&mut self, text: &str) -> Answer {
         let dialogue = Arc::clone(&self.dialogue);

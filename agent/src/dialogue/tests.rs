@@ -170,6 +170,15 @@ fn only_what_can_mean_nothing_else_is_sure() {
 }
 
 #[test]
+fn the_example_of_the_documentation_is_a_dialogue() {
+    let page = include_str!("../../../docs/dialogue.md");
+    let yaml = page.split("```yaml").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let mut talk = Conversation::new(Arc::new(Dialogue::parse("dialogue.md", yaml).unwrap()), vec![]);
+    assert!(talk.begin().text.starts_with("Welcome to Acme. Press one"));
+    assert!(talk.understands("when do you open") && !talk.understands("pizza"));
+}
+
+#[test]
 fn the_time_is_told_where_the_dialogue_lives() {
     let mut talk = flow();
     talk.set_clock(14 * 3_600 + 30 * 60);

@@ -15,7 +15,7 @@ mod tests;
 use crate::dialogue::{Conversation, Dialogue};
 use crate::host::AgentEvent;
 use crate::provider::{Generation, Stt, SttEvent, Tts, Vad};
-use crate::turn::{Arbiter, Output, Time, Timing};
+use crate::turn::{Arbiter, Meaning, Output, Time, Timing};
 use ear::{Ear, LONGEST_FRAME, PreRoll};
 use playout::Playout;
 use reply::Reply;
@@ -222,12 +222,14 @@ impl Session {
 
     fn words(&mut self, generation: Generation, text: &str, confidence: Option<f32>, last: bool) {
         self.arbiter.heard(self.now, generation, text, confidence, last);
-        let sure = self.arbiter.heard_so_far().map(|(text, partial)| {
+        if let Some((text, partial)) = self.arbiter.heard_so_far() {
             let whole = [text, partial].join(" ");
-            !whole.trim().is_empty() && self.conversation.is_sure(&whole)
-        });
-        if let Some(sure) = sure {
-            self.arbiter.set_sure(sure);
+            let meaning = match (self.conversation.is_sure(&whole), self.conversation.understands(&whole)) {
+                (true, _) => Meaning::Sure,
+                (false, true) => Meaning::Clear,
+                (false, false) => Meaning::Unclear,
+            };
+            self.arbiter.judge(self.now, meaning);
         }
     }
 

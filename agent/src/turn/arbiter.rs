@@ -1,7 +1,7 @@
 //! The arbiter: inputs are methods, what follows is drained with [`Arbiter::poll`].
 
 use super::utterance::{Hearing, Utterance};
-use super::{Output, Time, Timing};
+use super::{Meaning, Output, Time, Timing};
 use crate::provider::Generation;
 use std::collections::VecDeque;
 
@@ -101,7 +101,7 @@ impl Arbiter {
         self.go_on_hearing(now);
     }
 
-    /// Recognition says what the piece seems to be, or, `last`, what it was. See [`Self::set_sure`], too.
+    /// Recognition says what the piece seems to be, or, `last`, what it was. Then [`Self::judge`] it.
     pub fn heard(
         &mut self,
         now: Time,
@@ -121,21 +121,21 @@ impl Arbiter {
             utterance.partial.clear();
             utterance.partial.push_str(text.trim());
         }
-        self.interrupt_if_words(now);
         self.go_on_hearing(now);
     }
 
-    /// What the caller has said so far in this turn, for a judgement of whether more may follow.
+    /// What the caller has said so far in this turn, as results and as what the last piece seems to be.
     #[must_use]
     pub fn heard_so_far(&self) -> Option<(&str, &str)> {
         self.caller.as_ref().map(|u| (u.text.as_str(), u.partial.as_str()))
     }
 
-    /// That judgement: no further word could change what it means.
-    pub fn set_sure(&mut self, sure: bool) {
+    /// That judgement.
+    pub fn judge(&mut self, now: Time, meaning: Meaning) {
         if let Some(utterance) = &mut self.caller {
-            utterance.sure = sure;
+            utterance.meaning = meaning;
         }
+        self.interrupt_if_words(now);
     }
 
     /// Recognition has failed: what was heard so far of this utterance is all.
@@ -205,7 +205,8 @@ impl Arbiter {
     fn interrupt_if_words(&mut self, now: Time) {
         let words = self.caller.as_ref().is_some_and(|u| {
             // A result counts at once; what only seems to be a word needs as much voice as a pause does.
-            u.claims_the_turn() && (u.hearing == Hearing::Off || u.voiced(now) >= self.timing.barge_in)
+            u.claims_the_turn(now, &self.timing)
+                && (u.hearing == Hearing::Off || u.voiced(now) >= self.timing.barge_in)
         });
         if words {
             if let Some(utterance) = &mut self.caller {
@@ -219,7 +220,11 @@ impl Arbiter {
         let Some(utterance) = &mut self.caller else { return };
         match utterance.hearing {
             Hearing::On => {
-                let wait = if utterance.sure { self.timing.finish_sure } else { self.timing.finish };
+                let wait = if utterance.meaning == Meaning::Sure {
+                    self.timing.finish_sure
+                } else {
+                    self.timing.finish
+                };
                 if utterance.silence(now) < wait && utterance.voiced(now) < self.timing.longest {
                     return;
                 }
@@ -244,7 +249,7 @@ impl Arbiter {
     fn resume_if_noise(&mut self, now: Time) {
         let Some(paused) = self.agent.as_ref().and_then(|reply| reply.paused) else { return };
         let Some(utterance) = &mut self.caller else { return };
-        if utterance.claims_the_turn() {
+        if utterance.claims_the_turn(now, &self.timing) {
             return;
         }
         let resulted = utterance.hearing == Hearing::Off && !utterance.voice;
@@ -263,12 +268,11 @@ impl Arbiter {
         }
         // The agent still speaks: there was no word that would have stopped it.
         let meant = self.agent.is_none() && !utterance.noise;
-        let spoke = utterance.has_words() || utterance.voiced(now) >= self.timing.speech;
-        if !meant || !spoke {
+        if !meant || !utterance.wants_an_answer(now, &self.timing) {
             self.caller = None;
             return;
         }
-        let wait = if utterance.sure { self.timing.end_sure } else { self.timing.end };
+        let wait = if utterance.meaning == Meaning::Sure { self.timing.end_sure } else { self.timing.end };
         if utterance.silence(now) >= wait || endless {
             let (confidence, ended) = (utterance.confidence, utterance.ended(now));
             let text = std::mem::take(&mut utterance.text);

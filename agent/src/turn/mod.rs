@@ -39,8 +39,12 @@ pub struct Timing {
     pub noise: Duration,
     /// A paused agent goes on when a voice, or music, has brought no words for so long.
     pub babble: Duration,
-    /// A voice of this length was speech, even if no word was recognised.
+    /// A voice of this length was speech, even if no word was recognised: the caller is asked again, and
+    /// the agent interrupted.
     pub speech: Duration,
+    /// A voice of this length was a word, if one was recognised that means nothing here. Shorter ones are
+    /// what a recogniser makes of a cough.
+    pub word: Duration,
     /// A caller who speaks for so long without a pause is answered all the same.
     pub longest: Duration,
     /// A silent caller is spoken to after this time.
@@ -60,10 +64,23 @@ impl Default for Timing {
             noise: ms(1_000),
             babble: ms(3_000),
             speech: ms(600),
+            word: ms(300),
             longest: ms(20_000),
             no_input: ms(8_000),
         }
     }
+}
+
+/// What the caller's words mean to the dialogue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Meaning {
+    /// Nothing that it knows.
+    #[default]
+    Unclear,
+    /// Something; more words may change what.
+    Clear,
+    /// Something that no further word can change.
+    Sure,
 }
 
 /// What is to be done.

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 #[derive(Debug, Clone)]
 enum Happening {
     Voice(bool, u8),
-    Result { text: &'static str, last: bool, sure: bool, stale: bool },
+    Result { text: &'static str, last: bool, meaning: Meaning, stale: bool },
     Failed,
     Speak(bool),
     Played,
@@ -17,10 +17,11 @@ enum Happening {
 
 fn happening() -> impl Strategy<Value = Happening> {
     let text = prop::sample::select(vec!["", "hours", "uh huh", "my name is"]);
+    let meaning = prop::sample::select(vec![Meaning::Unclear, Meaning::Clear, Meaning::Sure]);
     prop_oneof![
         8 => (any::<bool>(), 1u8..80).prop_map(|(on, steps)| Happening::Voice(on, steps)),
-        6 => (text, any::<bool>(), any::<bool>(), prop::bool::weighted(0.2))
-            .prop_map(|(text, last, sure, stale)| Happening::Result { text, last, sure, stale }),
+        6 => (text, any::<bool>(), meaning, prop::bool::weighted(0.2))
+            .prop_map(|(text, last, meaning, stale)| Happening::Result { text, last, meaning, stale }),
         1 => Just(Happening::Failed),
         4 => prop::bool::weighted(0.8).prop_map(Happening::Speak),
         2 => Just(Happening::Played),
@@ -106,10 +107,10 @@ proptest! {
                     arbiter.tick(now);
                     while let Some(output) = arbiter.poll() { world.obey(output) }
                 },
-                Happening::Result { text, last, sure, stale } => if let Some((generation, _)) = world.hearing {
+                Happening::Result { text, last, meaning, stale } => if let Some((generation, _)) = world.hearing {
                     let generation = Generation(generation.0.saturating_sub(u64::from(stale)));
                     arbiter.heard(now, generation, text, None, last);
-                    arbiter.set_sure(sure);
+                    arbiter.judge(now, meaning);
                 },
                 Happening::Failed => if let Some((generation, _)) = world.hearing {
                     arbiter.hearing_failed(generation);

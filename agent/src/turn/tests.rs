@@ -42,10 +42,16 @@ impl Scene {
         hears.unwrap()
     }
 
+    /// Everything means something here but "pizza", "uh huh" and silence.
     fn heard(&mut self, text: &str, last: bool, sure: bool) -> Vec<Output> {
+        let meaning = match text {
+            "pizza" | "uh huh" | "" => Meaning::Unclear,
+            _ if sure => Meaning::Sure,
+            _ => Meaning::Clear,
+        };
         let (generation, from) = (self.generation(), self.log.len());
         self.arbiter.heard(self.now, generation, text, None, last);
-        self.arbiter.set_sure(sure);
+        self.arbiter.judge(self.now, meaning);
         self.drain();
         self.log[from..].iter().map(|(_, output)| output.clone()).collect()
     }
@@ -192,6 +198,33 @@ fn a_listeners_uh_huh_interrupts_nobody() {
     scene.run(300, false);
     scene.heard("uh huh", true, false);
     assert_eq!(scene.run(20, false), [Output::Resume(reply), Output::FalseInterruption]);
+}
+
+#[test]
+fn a_cough_that_was_taken_for_a_word_interrupts_nobody_and_an_unknown_sentence_does() {
+    for (voice, interrupts) in [(400, false), (700, true)] {
+        let mut scene = Scene::new();
+        let reply = scene.speak();
+        scene.run(voice, true);
+        scene.run(300, false);
+        scene.heard("pizza", true, false);
+        scene.run(600, false);
+        let cancelled =
+            scene.log.iter().any(|(_, o)| *o == Output::Cancel { generation: reply, by_voice: true });
+        assert_eq!((cancelled, scene.committed_after().is_some()), (interrupts, interrupts), "{voice} ms");
+    }
+}
+
+#[test]
+fn an_unknown_word_into_the_silence_is_answered_unless_it_was_a_click() {
+    for (voice, answered) in [(200, false), (400, true)] {
+        let mut scene = Scene::new();
+        scene.run(voice, true);
+        scene.run(300, false);
+        scene.heard("pizza", true, false);
+        scene.run(600, false);
+        assert_eq!(scene.committed_after().is_some(), answered, "{voice} ms");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What the caller is saying, as far as it is known: the voice, and the words in one or more pieces.
 
-use super::Time;
+use super::{Meaning, Time, Timing};
 use crate::provider::Generation;
 use std::time::Duration;
 
@@ -29,8 +29,8 @@ pub(super) struct Utterance {
     /// What the last piece seems to be.
     pub partial: String,
     pub confidence: Option<f32>,
-    /// What was heard can mean one thing only.
-    pub sure: bool,
+    /// Of all that was heard.
+    pub meaning: Meaning,
     /// It has been found to be noise: it pauses nobody any more.
     pub noise: bool,
 }
@@ -46,7 +46,7 @@ impl Utterance {
             text: String::new(),
             partial: String::new(),
             confidence: None,
-            sure: false,
+            meaning: Meaning::Unclear,
             noise: false,
         }
     }
@@ -78,7 +78,7 @@ impl Utterance {
     pub(super) fn next_piece(&mut self, generation: Generation) {
         self.generation = generation;
         self.hearing = Hearing::On;
-        self.sure = false;
+        self.meaning = Meaning::Unclear;
     }
 
     /// A result, or what is taken for one.
@@ -96,9 +96,17 @@ impl Utterance {
         !self.text.is_empty() || !self.partial.is_empty()
     }
 
-    /// Words that claim the turn, and not only say "I am listening".
-    pub(super) fn claims_the_turn(&self) -> bool {
-        claims(&self.text) || claims(&self.partial)
+    /// It claims the turn from an agent that speaks: by words, not by "uh-huh", nor by a cough that was
+    /// taken for a word.
+    pub(super) fn claims_the_turn(&self, now: Time, timing: &Timing) -> bool {
+        let words = claims(&self.text) || claims(&self.partial);
+        words && (self.meaning != Meaning::Unclear || self.voiced(now) >= timing.speech)
+    }
+
+    /// It wants an answer from an agent that is silent.
+    pub(super) fn wants_an_answer(&self, now: Time, timing: &Timing) -> bool {
+        let word = self.has_words() && (self.meaning != Meaning::Unclear || self.voiced(now) >= timing.word);
+        word || self.voiced(now) >= timing.speech
     }
 }
 
