@@ -49,7 +49,7 @@ impl<'a> NameAddr<'a> {
         let Some(open) = bracket(text)? else { return Self::bare(text) };
         let display_raw = text.get(..open).unwrap_or("").trim_ascii_end();
         let rest = text.get(open + 1..).unwrap_or("");
-        let close = rest.find('>').ok_or(AddressError::Brackets)?;
+        let close = memchr::memchr(b'>', rest.as_bytes()).ok_or(AddressError::Brackets)?;
         let uri_raw = rest.get(..close).unwrap_or("");
         if uri_raw.is_empty() {
             return Err(AddressError::Empty);

@@ -110,11 +110,12 @@ fn line_end(buffer: &[u8], at: usize) -> Option<(usize, usize)> {
 /// The header that begins at `at`, with its folds, and where the next one begins.
 fn entry(buffer: &[u8], at: usize, number: &mut u32) -> Option<(Entry, usize)> {
     let line = buffer.get(at..)?;
-    let name_len = line.iter().position(|b| !text::is_token_byte(*b))?;
-    let name = line.get(..name_len).filter(|n| !n.is_empty())?;
+    let colon = line.iter().position(|b| *b == b':')?;
     // White space before the colon is legal in RFC 3261 (HCOLON) and seen on the wire.
-    let colon = name_len + blanks(line.get(name_len..)?);
-    if line.get(colon) != Some(&b':') {
+    let name = line.get(..colon).map(without_blanks).filter(|n| !n.is_empty())?;
+    let known = HeaderName::recognise(name);
+    // A line without a colon of its own has taken one of a later line, and its end is no token.
+    if known == HeaderName::Other && !name.iter().all(|b| text::is_token_byte(*b)) {
         return None;
     }
     let mut from = at + colon + 1;
@@ -130,10 +131,10 @@ fn entry(buffer: &[u8], at: usize, number: &mut u32) -> Option<(Entry, usize)> {
     let kept = value.trim_ascii_start();
     from += value.len() - kept.len();
     let entry = Entry {
-        name: HeaderName::recognise(name),
+        name: known,
         folded,
         name_at: u16::try_from(at).ok()?,
-        name_len: u16::try_from(name_len).ok()?,
+        name_len: u16::try_from(name.len()).ok()?,
         value_at: u16::try_from(from).ok()?,
         value_len: u16::try_from(kept.trim_ascii_end().len()).ok()?,
     };
@@ -142,6 +143,13 @@ fn entry(buffer: &[u8], at: usize, number: &mut u32) -> Option<(Entry, usize)> {
 
 fn blanks(bytes: &[u8]) -> usize {
     bytes.iter().take_while(|b| matches!(b, b' ' | b'\t')).count()
+}
+
+fn without_blanks(mut name: &[u8]) -> &[u8] {
+    while let [shorter @ .., b' ' | b'\t'] = name {
+        name = shorter;
+    }
+    name
 }
 
 /// Reads the start line; with a fault, a start that can be answered comes along where there is one.

@@ -1,6 +1,6 @@
 //! Addresses: `sip:`, `sips:`, `tel:`, and any other scheme as data (RFC 3261 §19.1, RFC 3966).
 
-use super::text::{Params, cut, is_host_byte, is_uri_byte, unescaped};
+use super::text::{Params, are_uri_bytes, cut, is_host_byte, unescaped};
 use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
@@ -61,7 +61,7 @@ impl<'a> Uri<'a> {
     /// # Errors
     /// [`UriError`]; what merely looks odd is kept.
     pub fn parse(text: &'a str) -> Result<Self, UriError> {
-        if !text.bytes().all(is_uri_byte) {
+        if !are_uri_bytes(text) {
             return Err(UriError::Character);
         }
         let (scheme, rest) = cut(text, b':').ok_or(UriError::NoScheme)?;
