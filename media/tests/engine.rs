@@ -4,13 +4,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::f64::consts::TAU;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 use trunkline_media::engine::{Engine, EngineConfig, EngineError, Events, InbandDtmf, LegConfig};
-use trunkline_media::event::{LegCommand, LegEvent, LegId, LegReport};
+use trunkline_media::event::{DtmfHow, LegCommand, LegEvent, LegId, LegReport};
 use trunkline_media::port::{AudioPort, audio_port};
+use trunkline_media::rtp::RtpSender;
 use trunkline_media::session::{Codec, Direction, Session};
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -36,11 +37,20 @@ impl Stage {
     }
 
     /// The first event of this leg that `wanted` makes something of.
-    fn wait<T>(&mut self, leg: LegId, mut wanted: impl FnMut(LegEvent) -> Option<T>) -> T {
+    fn wait<T>(&mut self, leg: LegId, wanted: impl FnMut(LegEvent) -> Option<T>) -> T {
+        self.wait_for(Some(leg), wanted)
+    }
+
+    /// The same, of whatever leg.
+    fn wait_any<T>(&mut self, wanted: impl FnMut(LegEvent) -> Option<T>) -> T {
+        self.wait_for(None, wanted)
+    }
+
+    fn wait_for<T>(&mut self, leg: Option<LegId>, mut wanted: impl FnMut(LegEvent) -> Option<T>) -> T {
         let since = Instant::now();
         loop {
             while let Some((id, event)) = self.events.try_next() {
-                if id == leg
+                if leg.is_none_or(|leg| leg == id)
                     && let Some(found) = wanted(event)
                 {
                     return found;
@@ -210,4 +220,119 @@ fn a_changed_codec_is_heard_in_the_middle_of_the_call() {
     talk(&mut legs, [900.0, 600.0]);
     let report = stage.closed(legs[0].0);
     assert_eq!(report.codec, Codec::G722);
+}
+
+#[test]
+fn keys_go_each_way() {
+    let mut stage = Stage::new(22_140..=22_159);
+    let legs = stage.pair(Codec::Pcmu);
+    for (from, to, digit) in [(0, 1, '5'), (1, 0, '#')] {
+        let press = LegCommand::Dtmf { digit, length: Duration::from_millis(100), how: None };
+        stage.engine.command(legs[from].0, press).unwrap();
+        let heard = stage.wait(legs[to].0, |event| match event {
+            LegEvent::Dtmf { digit, how, .. } => Some((digit, how)),
+            _ => None,
+        });
+        assert_eq!(heard, (digit, DtmfHow::Rfc4733));
+    }
+}
+
+#[test]
+fn packets_of_a_stranger_are_counted_and_not_heard() {
+    let mut stage = Stage::new(22_160..=22_179);
+    let mut legs = stage.pair(Codec::Pcmu);
+    talk(&mut legs, [1_000.0, 700.0]);
+    let stranger = UdpSocket::bind((LOCALHOST, 0)).unwrap();
+    let mut noise = RtpSender::new(0xbad, 1, 0);
+    for _ in 0..50 {
+        let mut packet = noise.header(0, false, 160, 160).to_vec();
+        packet.extend([0x80; 160]);
+        stranger.send_to(&packet, (LOCALHOST, 22_160)).unwrap();
+    }
+    talk(&mut legs, [1_000.0, 700.0]);
+    let [one, other] = legs.map(|(id, _)| stage.closed(id));
+    assert_eq!((one.strangers, other.strangers), (50, 0));
+}
+
+#[test]
+fn behind_a_nat_the_leg_finds_its_peer_over_real_sockets() {
+    let mut stage = Stage::new(22_180..=22_199);
+    let reservation = stage.engine.reserve(LOCALHOST).unwrap();
+    let to = SocketAddr::new(LOCALHOST, reservation.port());
+    // The peer announced an address at which nobody is.
+    let (port, company) = audio_port(8_000, 25);
+    let leg = stage.engine.open(reservation, config(session(Codec::Pcmu, 9), Some(company))).unwrap();
+    let peer = UdpSocket::bind((LOCALHOST, 0)).unwrap();
+    peer.set_read_timeout(Some(NEVER)).unwrap();
+    let mut stream = RtpSender::new(7, 1, 0);
+    for _ in 0..5 {
+        let mut packet = stream.header(0, false, 160, 160).to_vec();
+        packet.extend([0xff; 160]);
+        peer.send_to(&packet, to).unwrap();
+    }
+    let source = stage.wait(leg, |event| match event {
+        LegEvent::Latched { source, .. } => Some(source),
+        _ => None,
+    });
+    assert_eq!(source, peer.local_addr().unwrap());
+    let mut answer = [0; 2_000];
+    assert_eq!(peer.recv_from(&mut answer).unwrap(), (172, to));
+    drop(port);
+}
+
+#[test]
+fn a_recording_holds_both_sides() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("call.wav");
+    let stage = Stage::new(22_200..=22_219);
+    let mut legs = stage.pair(Codec::Pcmu);
+    talk(&mut legs, [1_000.0, 700.0]);
+    stage.engine.command(legs[0].0, LegCommand::Record(path.clone())).unwrap();
+    for _ in 0..3 {
+        talk(&mut legs, [1_000.0, 700.0]);
+    }
+    stage.engine.close(legs[0].0);
+    // Whole when the engine is gone.
+    drop(stage);
+    let samples: Vec<i16> = hound::WavReader::open(path).unwrap().samples().map(Result::unwrap).collect();
+    let side = |side| samples.iter().skip(side).step_by(2).copied().collect::<Vec<_>>();
+    let (far, near) = (side(0), side(1));
+    assert!(far.len() >= 1_600, "{}", far.len());
+    let best = |sound: &[i16], hertz| {
+        sound.chunks_exact(800).map(|part| purity(part, 8_000, hertz)).fold(0.0, f64::max)
+    };
+    assert!(best(&far, 700.0) > 0.95 && best(&far, 1_000.0) < 0.05);
+    assert!(best(&near, 1_000.0) > 0.95 && best(&near, 700.0) < 0.05);
+}
+
+#[test]
+fn a_recording_that_cannot_be_written_is_told_and_the_call_goes_on() {
+    let mut stage = Stage::new(22_220..=22_239);
+    let mut legs = stage.pair(Codec::Pcmu);
+    let nowhere = std::path::PathBuf::from("/proc/no/such/place.wav");
+    stage.engine.command(legs[0].0, LegCommand::Record(nowhere)).unwrap();
+    stage.wait(legs[0].0, |event| matches!(event, LegEvent::RecordFailed { .. }).then_some(()));
+    talk(&mut legs, [1_000.0, 700.0]);
+}
+
+#[test]
+fn many_legs_come_and_go_and_nothing_is_left() {
+    let mut stage = Stage::new(22_300..=22_499);
+    for round in 0..5 {
+        let legs: Vec<_> = (0..80)
+            .map(|_| {
+                let reservation = stage.engine.reserve(LOCALHOST).unwrap();
+                let port = reservation.port();
+                stage.engine.open(reservation, config(session(Codec::Pcmu, port), None)).unwrap()
+            })
+            .collect();
+        assert_eq!(stage.engine.counts(), (80, 80), "round {round}");
+        for leg in &legs {
+            stage.engine.close(*leg);
+        }
+        for _ in 0..legs.len() {
+            stage.wait_any(|event| matches!(event, LegEvent::Closed { .. }).then_some(()));
+        }
+        assert_eq!(stage.engine.counts(), (0, 0), "round {round}");
+    }
 }

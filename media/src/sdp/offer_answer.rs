@@ -10,6 +10,9 @@ use std::net::IpAddr;
 /// Packet times that we send, milliseconds.
 const PACKET_TIMES: [u8; 5] = [10, 20, 30, 40, 60];
 
+/// Payload types and what they stand for, in the order of the m line.
+type Formats = Vec<(u8, Format)>;
+
 /// The offer/answer machine of one leg. Keeps the o= line and payload types steady over the call's life.
 #[derive(Debug)]
 pub struct OfferAnswer {
@@ -252,7 +255,7 @@ impl OfferAnswer {
     }
 
     /// The formats of an answer under the offer's numbers (codec, event, noise), and the event among them.
-    fn answer_formats(&mut self, codec: Codec, stream: &Stream) -> (Vec<(u8, Format)>, Option<(u8, u32)>) {
+    fn answer_formats(&mut self, codec: Codec, stream: &Stream) -> (Formats, Option<(u8, u32)>) {
         let number = |wanted: Format| stream.formats.iter().find(|(_, f)| *f == wanted).map(|(n, _)| *n);
         let audio = Format::Audio(codec);
         // a stream that is switched off may list nothing that we know
