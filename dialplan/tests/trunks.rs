@@ -1,5 +1,7 @@
 //! Which trunk takes a call, and what is said when none or two do.
 
+#![allow(clippy::panic, clippy::type_complexity)]
+
 use trunkline_dialplan::{DefaultRoute, Evaluation, Facts, Plan, Trunk, Verdict, evaluate};
 
 fn texts(list: &[&str]) -> Vec<String> {

@@ -13,6 +13,7 @@
 mod entry;
 mod error;
 mod index;
+mod line;
 mod pcap;
 
 mod queue;

@@ -5,7 +5,7 @@ use crate::index::Index;
 use crate::queue::{Message, Queue};
 use crate::segment::{Extent, SEGMENT, Segment};
 use crate::store::Store;
-use crate::{Entry, RecordsError};
+use crate::{Entry, RecordsError, line};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -86,12 +86,12 @@ impl Writer {
         for message in messages.drain(..) {
             match message {
                 Message::Up(cdr) => {
-                    self.line(&cdr.id, "up", &*cdr);
+                    self.line(&cdr.id, "up", |line| line::value(line, &cdr));
                     lock(&self.index).up(*cdr);
                 }
                 Message::Entry(call, entry) => self.entry(&call, &entry),
                 Message::End(cdr) => {
-                    self.line(&cdr.id, "end", &*cdr);
+                    self.line(&cdr.id, "end", |line| line::value(line, &cdr));
                     lock(&self.index).end(*cdr);
                 }
                 Message::Flush(done) => {
@@ -109,7 +109,7 @@ impl Writer {
     }
 
     fn entry(&mut self, call: &str, entry: &Entry) {
-        let extent = self.line(call, "entry", entry);
+        let extent = self.line(call, "entry", |line| line::entry(line, entry));
         self.entries += 1;
         if !lock(&self.index).line(call, extent) {
             self.queue.lose(1);
@@ -117,15 +117,10 @@ impl Writer {
     }
 
     /// Adds a line to the buffer; where it will be.
-    fn line(&mut self, call: &str, key: &str, value: &impl serde::Serialize) -> Extent {
+    fn line(&mut self, call: &str, key: &str, value: impl FnOnce(&mut Vec<u8>)) -> Extent {
         let start = self.buffer.len();
-        self.buffer.extend_from_slice(b"{\"call\":");
-        // Into memory, and without maps whose keys are no texts, this does not fail.
-        let _ = serde_json::to_writer(&mut self.buffer, call);
-        self.buffer.extend_from_slice(b",\"");
-        self.buffer.extend_from_slice(key.as_bytes());
-        self.buffer.extend_from_slice(b"\":");
-        let _ = serde_json::to_writer(&mut self.buffer, value);
+        line::begin(&mut self.buffer, call, key);
+        value(&mut self.buffer);
         self.buffer.extend_from_slice(b"}\n");
         let length = u32::try_from(self.buffer.len() - start).unwrap_or(u32::MAX);
         Extent(self.segment.number, self.segment.length + start as u64, length)
@@ -154,12 +149,10 @@ impl Writer {
     fn copy_calls_up(&mut self) {
         let index = self.index.clone();
         for known in lock(&index).calls_up() {
-            self.buffer.extend_from_slice(b"{\"call\":");
-            let _ = serde_json::to_writer(&mut self.buffer, &known.cdr.id);
-            self.buffer.extend_from_slice(b",\"up\":");
-            let _ = serde_json::to_writer(&mut self.buffer, &known.cdr);
+            line::begin(&mut self.buffer, &known.cdr.id, "up");
+            line::value(&mut self.buffer, &known.cdr);
             self.buffer.extend_from_slice(b",\"extents\":");
-            let _ = serde_json::to_writer(&mut self.buffer, &known.extents);
+            line::value(&mut self.buffer, &known.extents);
             self.buffer.extend_from_slice(b"}\n");
         }
         let written = self.segment.write(&self.buffer);

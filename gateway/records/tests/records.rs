@@ -178,3 +178,34 @@ fn the_state_folder_is_the_owners_alone() {
         assert_eq!(found, mode, "{path}");
     }
 }
+
+/// The part of the next test that is killed: does nothing unless it is told where.
+#[test]
+fn the_process_that_is_killed() {
+    let Some(folder) = std::env::var_os("RECORDS_TO_BE_KILLED") else { return };
+    let records = open(Path::new(&folder));
+    records.end(Cdr { ended: Some(4), ..cdr("SCL_before", 3) });
+    records.flush();
+    records.begin(&cdr("SCL_up", 5));
+    records.append("SCL_up", state(9, "answered"));
+    records.flush();
+    std::process::Command::new("kill").args(["-9", &std::process::id().to_string()]).status().unwrap();
+    std::thread::park();
+}
+
+#[test]
+fn after_kill_9_the_call_that_was_up_is_there_and_marked() {
+    let folder = tempfile::tempdir().unwrap();
+    let killed = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "the_process_that_is_killed"])
+        .env("RECORDS_TO_BE_KILLED", folder.path())
+        .status()
+        .unwrap();
+    assert!(!killed.success());
+    let (records, interrupted) = Records::open(folder.path()).unwrap();
+    assert_eq!(interrupted, 1);
+    let left: Vec<_> =
+        records.cdrs(9).unwrap().into_iter().map(|cdr| (cdr.id, cdr.interrupted, cdr.ended)).collect();
+    assert_eq!(left, [("SCL_up".into(), true, Some(9)), ("SCL_before".into(), false, Some(4))]);
+    assert_eq!(records.timeline("SCL_up").unwrap(), [state(9, "answered")]);
+}
