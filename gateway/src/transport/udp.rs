@@ -19,6 +19,9 @@ const BLOCK: usize = 256 << 10;
 #[derive(Debug)]
 pub struct Udp {
     socket: UdpSocket,
+    /// The same socket, asked directly: tokio's takes nothing before it has looked at it once, and the first
+    /// INVITE of a telephone would wait for its repetition.
+    sender: std::net::UdpSocket,
     local: SocketAddr,
     block: BytesMut,
 }
@@ -29,7 +32,7 @@ impl Udp {
     /// # Errors
     /// [`BindError`] says who or what is in the way.
     pub fn bind(address: SocketAddr) -> Result<Self, BindError> {
-        let open = || -> io::Result<UdpSocket> {
+        let open = || -> io::Result<(UdpSocket, std::net::UdpSocket)> {
             let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
             if address.is_ipv6() {
                 socket.set_only_v6(true)?;
@@ -39,11 +42,12 @@ impl Udp {
             let _ = socket.set_send_buffer_size(RECEIVE_BUFFER);
             socket.set_nonblocking(true)?;
             socket.bind(&address.into())?;
-            UdpSocket::from_std(socket.into())
+            let sender = socket.try_clone()?.into();
+            Ok((UdpSocket::from_std(socket.into())?, sender))
         };
-        let socket = open().map_err(|e| BindError::from_io("UDP", address, e))?;
+        let (socket, sender) = open().map_err(|e| BindError::from_io("UDP", address, e))?;
         let local = socket.local_addr().map_err(|e| BindError::from_io("UDP", address, e))?;
-        Ok(Self { socket, local, block: BytesMut::with_capacity(BLOCK) })
+        Ok(Self { socket, sender, local, block: BytesMut::with_capacity(BLOCK) })
     }
 
     /// The address that is bound; may be the wildcard.
@@ -81,7 +85,7 @@ impl Udp {
     /// # Errors
     /// What the kernel said, where it concerns this destination (unreachable, refused, too long).
     pub fn send(&self, to: SocketAddr, bytes: &[u8]) -> io::Result<()> {
-        match self.socket.try_send_to(bytes, to) {
+        match self.sender.send_to(bytes, to) {
             Ok(_) => Ok(()),
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(()),
             Err(e) => Err(e),
