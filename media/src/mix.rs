@@ -21,17 +21,24 @@ impl Mix {
     /// Adds a source; what it is too short for is silence.
     pub fn add(&mut self, sound: &[i16]) {
         for (sum, sample) in self.sum.iter_mut().zip(sound) {
-            *sum = sum.saturating_add(i32::from(*sample));
+            *sum = sum.wrapping_add(i32::from(*sample));
         }
     }
 
-    /// What somebody hears who said `own` (empty: only listens): everybody else, saturated.
+    /// What somebody hears who said `own` (of the frame; empty: only listens): everybody else, saturated.
     pub fn minus(&self, own: &[i16], out: &mut [i16]) {
-        let own = own.iter().copied().chain(std::iter::repeat(0));
-        let mut sums = self.sum.iter().copied();
-        for (out, own) in out.iter_mut().zip(own) {
-            *out = saturate(sums.next().unwrap_or(0).saturating_sub(i32::from(own)));
+        // In three plain loops, which the compiler makes into vectors: both, the sum alone, neither.
+        let both = own.len().min(self.sum.len()).min(out.len());
+        let (out, tail) = out.split_at_mut(both);
+        for ((out, sum), own) in out.iter_mut().zip(&self.sum).zip(own) {
+            *out = saturate(sum.wrapping_sub(i32::from(*own)));
         }
+        let alone = self.sum.get(both..).unwrap_or_default();
+        let (out, tail) = tail.split_at_mut(alone.len().min(tail.len()));
+        for (out, sum) in out.iter_mut().zip(alone) {
+            *out = saturate(*sum);
+        }
+        tail.fill(0);
     }
 
     /// Everybody.

@@ -221,7 +221,7 @@ fn five_percent_of_loss_is_counted_concealed_and_costs_score() {
 fn jitter_of_40_ms_is_ridden_out() {
     for codec in CODECS {
         let mut call = Call::new(codec, 20);
-        call.ends[0].wire.transit = Some(|n| Some((n * 2_654_435_761 >> 7) % 40));
+        call.ends[0].wire.transit = Some(|n| Some(((n * 2_654_435_761) >> 7) % 40));
         call.run(1_500, 600.0);
         let report = call.ends[1].leg.report();
         assert_eq!(report.lost, 0);
