@@ -12,7 +12,8 @@ use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock};
 use trunkline_dialplan::{DispatchRule, Plan, Trunk};
 
 type Rows = TableDefinition<'static, &'static str, &'static [u8]>;
@@ -35,7 +36,9 @@ const CACHE: usize = 16 << 20;
 
 #[derive(Debug)]
 pub(crate) struct Store {
-    database: Database,
+    /// `None`: the disk failed, and it could not be opened again yet.
+    database: RwLock<Option<Database>>,
+    file: PathBuf,
     path: String,
 }
 
@@ -48,13 +51,12 @@ impl Store {
             .mode(0o600)
             .open(path)
             .map_err(RecordsError::io(path))?;
-        let shown = path.display().to_string();
-        let database =
-            Database::builder().set_cache_size(CACHE).create(path).map_err(|error| match error {
-                DatabaseError::DatabaseAlreadyOpen => RecordsError::InUse { path: shown.clone() },
-                other => RecordsError::Store { path: shown.clone(), why: other.to_string() },
-            })?;
-        let store = Self { database, path: shown };
+        let database = database(path)?;
+        let store = Self {
+            database: RwLock::new(Some(database)),
+            file: path.into(),
+            path: path.display().to_string(),
+        };
         store.write(|transaction| {
             // Made now, so that a reader never meets a table that is not there.
             transaction.open_table(TRUNKS)?;
@@ -75,26 +77,44 @@ impl Store {
         Ok(store)
     }
 
-    fn error(&self, error: impl Into<redb::Error>) -> RecordsError {
-        RecordsError::Store { path: self.path.clone(), why: error.into().to_string() }
+    /// Does something with the database. After an error of the disk redb refuses everything until it is
+    /// opened anew: that is done here, so that a disk that was full serves again.
+    fn with<T>(&self, what: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, RecordsError> {
+        let open = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        let done = open.as_ref().map(what);
+        drop(open);
+        let error = match done {
+            Some(Ok(done)) => return Ok(done),
+            Some(Err(error)) => Some(error),
+            None => None,
+        };
+        if matches!(error, None | Some(redb::Error::Io(_) | redb::Error::PreviousIo)) {
+            let mut closed = self.database.write().unwrap_or_else(PoisonError::into_inner);
+            // Closed first: the file is locked.
+            *closed = None;
+            *closed = database(&self.file).ok();
+        }
+        let why = error.map_or_else(|| "closed after an error of the disk".into(), |error| error.to_string());
+        Err(RecordsError::Store { path: self.path.clone(), why })
     }
 
     fn write<T>(
         &self,
         change: impl FnOnce(&WriteTransaction) -> Result<T, redb::Error>,
     ) -> Result<T, RecordsError> {
-        let transaction = self.database.begin_write().map_err(|error| self.error(error))?;
-        let done = change(&transaction).map_err(|error| self.error(error))?;
-        transaction.commit().map_err(|error| self.error(error))?;
-        Ok(done)
+        self.with(|database| {
+            let transaction = database.begin_write()?;
+            let done = change(&transaction)?;
+            transaction.commit()?;
+            Ok(done)
+        })
     }
 
     fn meta(&self, key: &str) -> Result<u64, RecordsError> {
-        let read = || -> Result<u64, redb::Error> {
-            let table = self.database.begin_read()?.open_table(META)?;
+        self.with(|database| {
+            let table = database.begin_read()?.open_table(META)?;
             Ok(table.get(key)?.map_or(0, |value| value.value()))
-        };
-        read().map_err(|error| self.error(error))
+        })
     }
 
     /// The last journal file that need not be looked at again.
@@ -116,11 +136,11 @@ impl Store {
     }
 
     fn rows<T: DeserializeOwned>(&self, table: Rows) -> Result<Vec<T>, RecordsError> {
-        let read = || -> Result<Vec<Vec<u8>>, redb::Error> {
-            let table = self.database.begin_read()?.open_table(table)?;
+        let read = |database: &Database| -> Result<Vec<Vec<u8>>, redb::Error> {
+            let table = database.begin_read()?.open_table(table)?;
             table.iter()?.map(|row| Ok(row?.1.value().to_vec())).collect()
         };
-        read().map_err(|error| self.error(error))?.iter().map(|row| self.decode(row)).collect()
+        self.with(read)?.iter().map(|row| self.decode(row)).collect()
     }
 
     fn decode<T: DeserializeOwned>(&self, row: &[u8]) -> Result<T, RecordsError> {
@@ -224,18 +244,18 @@ impl Store {
     }
 
     pub(crate) fn newest(&self, most: usize) -> Result<Vec<Cdr>, RecordsError> {
-        let read = || -> Result<Vec<Vec<u8>>, redb::Error> {
-            let table = self.database.begin_read()?.open_table(CALLS)?;
+        let read = |database: &Database| -> Result<Vec<Vec<u8>>, redb::Error> {
+            let table = database.begin_read()?.open_table(CALLS)?;
             table.iter()?.rev().take(most).map(|row| Ok(row?.1.value().to_vec())).collect()
         };
-        let rows = read().map_err(|error| self.error(error))?;
+        let rows = self.with(read)?;
         rows.iter().map(|row| Ok(self.decode::<Known>(row)?.cdr)).collect()
     }
 
     /// Ended calls whose id or SIP Call-ID begins so, exact ones first.
     pub(crate) fn named(&self, name: &str) -> Result<Vec<Named>, RecordsError> {
-        let read = || -> Result<Vec<Named>, redb::Error> {
-            let table = self.database.begin_read()?.open_table(NAMES)?;
+        let read = |database: &Database| -> Result<Vec<Named>, redb::Error> {
+            let table = database.begin_read()?.open_table(NAMES)?;
             let mut found = Vec::new();
             for row in table.range((name, "")..)? {
                 let (key, started) = row?;
@@ -248,26 +268,34 @@ impl Store {
             }
             Ok(found)
         };
-        read().map_err(|error| self.error(error))
+        self.with(read)
     }
 
     pub(crate) fn has(&self, id: &str) -> Result<bool, RecordsError> {
-        let read = || -> Result<bool, redb::Error> {
-            Ok(self.database.begin_read()?.open_table(NAMES)?.get((id, id))?.is_some())
+        let read = |database: &Database| -> Result<bool, redb::Error> {
+            Ok(database.begin_read()?.open_table(NAMES)?.get((id, id))?.is_some())
         };
-        read().map_err(|error| self.error(error))
+        self.with(read)
     }
 
     pub(crate) fn call(&self, id: &str, started: u64) -> Result<Known, RecordsError> {
-        let read = || -> Result<Option<Vec<u8>>, redb::Error> {
-            let table = self.database.begin_read()?.open_table(CALLS)?;
+        let read = |database: &Database| -> Result<Option<Vec<u8>>, redb::Error> {
+            let table = database.begin_read()?.open_table(CALLS)?;
             Ok(table.get((started, id))?.map(|row| row.value().to_vec()))
         };
-        match read().map_err(|error| self.error(error))? {
+        match self.with(read)? {
             Some(row) => self.decode(&row),
             None => Err(RecordsError::Unknown { kind: "call", id: id.into() }),
         }
     }
+}
+
+fn database(path: &Path) -> Result<Database, RecordsError> {
+    let shown = path.display().to_string();
+    Database::builder().set_cache_size(CACHE).create(path).map_err(|error| match error {
+        DatabaseError::DatabaseAlreadyOpen => RecordsError::InUse { path: shown },
+        other => RecordsError::Store { path: shown, why: other.to_string() },
+    })
 }
 
 /// `ST_` and 12 letters and digits, of which none is mistaken for another.

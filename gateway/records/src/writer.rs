@@ -32,8 +32,8 @@ pub(crate) struct Writer {
     /// Timeline entries in it.
     entries: u64,
     stored: Instant,
-    /// A fault of the disk has been told, and not yet that it is over.
-    failing: bool,
+    journal_trouble: Trouble,
+    store_trouble: Trouble,
 }
 
 impl Writer {
@@ -51,7 +51,8 @@ impl Writer {
             buffer: Vec::with_capacity(BUFFER + (64 << 10)),
             entries: 0,
             stored: Instant::now(),
-            failing: false,
+            journal_trouble: Trouble { what: "timelines", told: false },
+            store_trouble: Trouble { what: "ended calls", told: false },
         })
     }
 
@@ -75,10 +76,10 @@ impl Writer {
             }
         }
         self.write();
-        if self.store() && !self.failing && lock(&self.index).calls_up().next().is_none() {
+        if self.store() && !self.journal_trouble.told && lock(&self.index).calls_up().next().is_none() {
             let last = if self.segment.length == 0 { self.segment.number - 1 } else { self.segment.number };
             let marked = self.store.set_clean(last);
-            self.tell(marked.err());
+            self.store_trouble.tell(marked.err(), self.queue.lost());
         }
     }
 
@@ -135,7 +136,7 @@ impl Writer {
             }
             self.buffer.clear();
             self.entries = 0;
-            self.tell(written.err());
+            self.journal_trouble.tell(written.err(), self.queue.lost());
         }
         // The store first: the next start looks no further back than one file. When the store fails, the file
         // may grow, because it holds what the store has not.
@@ -157,7 +158,7 @@ impl Writer {
         }
         let written = self.segment.write(&self.buffer);
         self.buffer.clear();
-        self.tell(written.err());
+        self.journal_trouble.tell(written.err(), self.queue.lost());
     }
 
     /// Puts what has ended into the store; `false`: it failed, and is tried again.
@@ -189,20 +190,27 @@ impl Writer {
             index.ended = ended;
         }
         drop(index);
-        self.tell(error);
+        self.store_trouble.tell(error, self.queue.lost());
         fine
     }
+}
 
-    /// Says once that the disk fails, and once that it does not any more.
-    fn tell(&mut self, error: Option<impl std::fmt::Display>) {
+/// A fault of the disk: told once, and once that it is over.
+struct Trouble {
+    what: &'static str,
+    told: bool,
+}
+
+impl Trouble {
+    fn tell(&mut self, error: Option<impl std::fmt::Display>, lost: u64) {
         match error {
-            Some(error) if !self.failing => {
-                self.failing = true;
-                tracing::error!(%error, "calls are not being written down; trying again");
+            Some(error) if !self.told => {
+                self.told = true;
+                tracing::error!(%error, "{} are not being written down; trying again", self.what);
             }
-            None if self.failing => {
-                self.failing = false;
-                tracing::warn!(lost = self.queue.lost(), "calls are being written down again");
+            None if self.told => {
+                self.told = false;
+                tracing::warn!(lost, "{} are being written down again", self.what);
             }
             _ => {}
         }
