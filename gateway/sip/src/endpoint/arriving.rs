@@ -126,9 +126,9 @@ impl Endpoint {
             state.learn_allow(&request);
             state.pending = Some(Box::new(Pending { tx, request: request.clone(), via, flow }));
         }
-        // The application must know the call before its first message is told.
-        self.event(Event::Incoming { call, invite: request.clone(), flow });
+        // The message first: a timeline begins with it, and what the application says of the call follows.
         self.seen(now, call, flow, &request);
+        self.event(Event::Incoming { call, invite: request.clone(), flow });
         if let Ok(trying) = trying {
             self.respond(now, tx, 100, trying);
         }
