@@ -94,10 +94,8 @@ fn list(context: &Context, most: usize) -> Result<Outcome, Failure> {
 fn row(table: &mut Table, cdr: &Cdr, state: &str) {
     // Enough of an id to name the call.
     let id: String = cdr.id.chars().take(12).collect();
-    let talk = match (cdr.answered, cdr.ended) {
-        (Some(answered), Some(ended)) => moment::length(ended.saturating_sub(answered)),
-        _ => String::new(),
-    };
+    let end = cdr.ended.unwrap_or_else(moment::now_us);
+    let talk = cdr.answered.map_or_else(String::new, |answered| moment::length(end.saturating_sub(answered)));
     table.row(&[
         &id,
         if cdr.direction == "outbound" { "out" } else { "in" },

@@ -49,10 +49,10 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Outcome, Failure>
         let _ = writeln!(said, "note: {}", Shown(note));
     }
     for trunk in &added_trunks {
-        let _ = writeln!(said, "trunk {} {}", Shown(&trunk.id), Shown(&trunk.name));
+        said.push_str(&line("trunk", &trunk.id, &trunk.name));
     }
     for rule in &added_rules {
-        let _ = writeln!(said, "rule  {} {}", Shown(&rule.id), Shown(&rule.name));
+        said.push_str(&line("rule", &rule.id, &rule.name));
     }
     let verb = if arguments.dry_run { "would be added" } else { "added" };
     let _ = writeln!(
@@ -62,6 +62,11 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Outcome, Failure>
         counted(added_rules.len(), "rule")
     );
     Ok(Outcome::said(said))
+}
+
+fn line(kind: &str, id: &str, name: &str) -> String {
+    let line = format!("{kind:<5} {} {}", Shown(id), Shown(name));
+    format!("{}\n", line.trim_end())
 }
 
 fn read(file: &str) -> std::io::Result<String> {

@@ -1,5 +1,14 @@
 //! Times for people. All are UTC, as in the records; stored as microseconds since 1970.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Now.
+#[must_use]
+pub fn now_us() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
+
 /// `2026-11-25 23:38:12`
 #[must_use]
 pub fn date_and_time(us: u64) -> String {

@@ -137,7 +137,7 @@ mod tests {
                  +0.004  → SIP/2.0 200 OK  (udp 10.0.0.2:5062)\n    \
                  +0.004  ● answered\n    \
                  +2.500  # caller pressed 5 (rfc4733, 100 ms)\n    \
-                 +3.000  \u{201c} caller: good\\u{a}bye (90 %)\n\
+                 +3.000  \u{201c} caller: good\\u{a}bye\n\
              \n\
              media       PCMU, 349 packets in, 350 out, 1 lost (0.29 %), jitter 1.2 ms, MOS 4.38\n"
         );

@@ -4,7 +4,8 @@ use crate::shown::Shown;
 use std::fmt::Write;
 use trunkline_records::{Entry, What};
 
-/// `←` came from the wire, `→` went out. `full`: SIP messages whole, indented below their first line.
+/// `←` came from the wire, `→` went out. `full`: SIP messages whole, indented below their first line, and
+/// how sure the recogniser was: engines have scales of their own, which say little to a person.
 #[must_use]
 pub fn line(entry: &Entry, full: bool) -> String {
     match &entry.what {
@@ -30,7 +31,7 @@ pub fn line(entry: &Entry, full: bool) -> String {
         What::Transcript { caller, text, confidence, interrupted } => {
             let who = if *caller { "caller" } else { "agent" };
             let mut line = format!("\u{201c} {who}: {}", Shown(text));
-            if let Some(confidence) = confidence {
+            if let (true, Some(confidence)) = (full, confidence) {
                 let _ = write!(line, " ({:.0} %)", confidence * 100.0);
             }
             if *interrupted {

@@ -34,7 +34,7 @@ pub struct New {
     #[arg(long = "number", value_name = "NUMBER")]
     numbers: Vec<String>,
     /// An address, block (10.0.0.0/8) or From host that may call; repeat for more; none: any
-    #[arg(long = "allow", value_name = "ADDRESS")]
+    #[arg(long = "allow-address", alias = "allow", value_name = "ADDRESS")]
     allowed_addresses: Vec<String>,
     /// A number that may call; repeat for more; none: any
     #[arg(long = "caller", value_name = "NUMBER")]
