@@ -12,6 +12,8 @@ use crate::transaction::{ClientState, Purpose, ack_of_refusal, cancel_of, client
 use bytes::Bytes;
 
 const SDP: &str = "application/sdp";
+/// Forks that may answer one INVITE; who sends more is no telephone network.
+const MOST_ANSWERS: usize = 16;
 
 impl Endpoint {
     pub(super) fn do_invite(&mut self, now: Time, invite: Invite) -> Result<CallHandle, CommandError> {
@@ -134,7 +136,7 @@ impl Endpoint {
         if self.call(handle).is_ok_and(|c| c.state == State::Unacknowledged && c.dialog.is_with(tag)) {
             return;
         }
-        let Some(tx) = self.clients.get(id) else { return };
+        let Some(tx) = self.clients.get(id).filter(|tx| tx.acks.len() < MOST_ANSWERS) else { return };
         let (flow, purpose) = (tx.flow, tx.purpose);
         let Ok(sent) = Message::parse(tx.request.clone()) else { return };
         let mut dialog = Dialog::of_fork(&sent, response, flow);

@@ -67,6 +67,9 @@ impl Endpoint {
         }
         let (handle, flow) = (tx.call, tx.flow);
         match tx.tick(now, times) {
+            Tick::Repeat if tx.fallback.is_some() => {
+                self.fall_back(now, id);
+            }
             Tick::Repeat => {
                 let bytes = tx.request.clone();
                 self.send(now, Some(handle), flow, bytes);
@@ -83,8 +86,8 @@ impl Endpoint {
         if !call.armed.fired(at) {
             return;
         }
-        let due = |deadline: Option<Time>| deadline.is_some_and(|t| t <= now);
-        if due(call.outgoing.as_ref().and_then(|o| o.ring_ends)) {
+        let ring = call.outgoing.as_mut().and_then(|o| o.ring_ends.take_if(|t| *t <= now));
+        if ring.is_some() {
             self.give_up(now, handle, 408);
         }
         self.reliable_due(now, handle);
@@ -121,21 +124,24 @@ impl Endpoint {
         }
     }
 
+    /// Tries the other path of a request: datagrams for one that was large, a new connection for one whose
+    /// connection broke under it.
     fn fall_back(&mut self, now: Time, id: Id) -> bool {
+        let times = self.times;
         let Some(tx) = self.clients.get(id) else { return false };
-        let Some(flow) = tx.fallback else { return false };
-        let (handle, purpose) = (tx.call, tx.purpose);
+        let broken = tx.flow.connection.is_some();
+        let anew = || self.call(tx.call).ok().filter(|_| broken).map(|c| c.dialog.next_hop());
+        let Some(flow) = tx.fallback.or_else(anew).filter(|f| *f != tx.flow) else { return false };
+        let handle = tx.call;
         let Ok(sent) = Message::parse(tx.request.clone()) else { return false };
         let cseq = sent.cseq().map_or(0, |c| c.number);
-        let (number, branch) = self.new_branch();
-        let Ok(bytes) = again(&sent, &Again { branch: &branch, flow, cseq, instead: &[] }) else {
-            return false;
-        };
-        self.close_client(id);
-        let new = self.launch(now, purpose, handle, number, (flow, None, bytes));
-        if let Ok(call) = self.call_mut(handle) {
-            call.replace_tx(id, new);
+        let branch = sent.via().ok().and_then(|v| v.branch()).unwrap_or("");
+        let Ok(bytes) = again(&sent, &Again { branch, flow, cseq, instead: &[] }) else { return false };
+        if let Some(tx) = self.clients.get_mut(id) {
+            tx.go_on(now, times, flow, bytes.clone());
         }
+        self.arm_client(id);
+        self.send(now, Some(handle), flow, bytes);
         true
     }
 }

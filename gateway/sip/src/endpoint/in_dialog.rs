@@ -25,6 +25,10 @@ impl Endpoint {
         if method == Method::Ack {
             return self.receive_ack(now, handle, &request);
         }
+        let full = self.servers.len() + self.clients.len() >= self.config.transactions;
+        if full && !matches!(method, Method::Bye | Method::Prack) {
+            return self.refuse(now, flow, &request, 503, "", |b| b);
+        }
         let tx = self.open_server(key, None, &request, flow, handle);
         let order = self.check_order(handle, &request);
         if let Err(refusal) = order.and_then(|()| check_require(&request)) {
@@ -76,8 +80,9 @@ impl Endpoint {
         let via = response_via(request, flow);
         // To bears our tag already: the dialog was found by it.
         let response = self.response(request, status, "", "", via.as_deref());
-        if let Ok(bytes) = add(response).build() {
-            self.respond(now, tx, status, bytes);
+        match add(response).build() {
+            Ok(bytes) => self.respond(now, tx, status, bytes),
+            Err(_) => self.close_server(tx),
         }
     }
 
@@ -88,7 +93,11 @@ impl Endpoint {
         if !call.dialog.is_with(tag) {
             return;
         }
-        let state = call.state;
+        let (state, accepted) = (call.state, call.accepted.as_ref().map(|a| a.tx));
+        // Who hangs up has had our 2xx, whatever became of the ACK.
+        if let Some(tx) = accepted.and_then(|id| self.servers.get_mut(id)) {
+            tx.acknowledged();
+        }
         // An INVITE that is open when the BYE comes is over, too (§15.1.2).
         self.refuse_open(now, handle, 487);
         match state {

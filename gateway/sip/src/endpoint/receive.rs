@@ -21,7 +21,11 @@ impl Endpoint {
             return self.refuse_malformed(now, flow, &request, fault);
         }
         let Some(method) = request.method() else { return };
-        let Ok(via) = request.via() else { return };
+        let Ok(via) = request.via() else {
+            return request
+                .check()
+                .map_or_else(|fault| self.refuse_malformed(now, flow, &request, fault), |()| {});
+        };
         let key = server_key(&self.keyed, &request, &via, method);
         if self.repeated(now, flow, key, &request, method) {
             return;
@@ -29,7 +33,7 @@ impl Endpoint {
         if let Err(fault) = request.check() {
             return self.refuse_malformed(now, flow, &request, fault);
         }
-        if smuggles(&request) {
+        if smuggles(&request, method == Method::Invite) {
             return self.refuse(now, flow, &request, 400, "control character in a header", |b| b);
         }
         let to_tag = request.to().ok().and_then(|t| t.tag());
@@ -93,7 +97,10 @@ impl Endpoint {
         let Some(id) = self.client_keys.get(&key).copied() else { return };
         let Some(tx) = self.clients.get(id) else { return };
         // One Via only: another one means that it went astray (§8.1.3.3).
-        if tx.purpose.method() != cseq.method.as_str() || response.vias().count() != 1 || smuggles(response) {
+        if tx.purpose.method() != cseq.method.as_str()
+            || response.vias().count() != 1
+            || smuggles(response, true)
+        {
             return;
         }
         let (call, purpose) = (tx.call, tx.purpose);
@@ -123,12 +130,12 @@ impl Endpoint {
         reason: &str,
         add: impl FnOnce(Builder) -> Builder,
     ) {
-        let Ok(via) = request.via() else { return };
+        // A Via that cannot be read (of SIP/7.0, say) is sent back as it is, to where it came from.
+        let Some(raw_via) = request.header(HeaderName::Via) else { return };
         if request.method() == Some(Method::Ack) {
             return;
         }
-        let branch = via.branch().unwrap_or("").as_bytes();
-        let tag = self.keyed.hash(&[branch, request.call_id().unwrap_or("").as_bytes()]);
+        let tag = self.keyed.hash(&[raw_via.as_bytes(), request.call_id().unwrap_or("").as_bytes()]);
         let via = response_via(request, flow);
         let response = self.response(request, status, reason, &format!("{tag:016x}"), via.as_deref());
         let response = match status {
@@ -142,9 +149,13 @@ impl Endpoint {
     }
 }
 
-/// Does the head hold NUL, or a CR that ends no line? Such a value could not be sent back to anyone.
-fn smuggles(message: &Message) -> bool {
+/// Does the head hold a CR that ends no line? Such a value could not be sent back to anyone. NUL may stand
+/// in a quoted pair (RFC 4475 §3.1.1.2) and goes back as it came; but no dialog is made of it, for there
+/// it would go out in requests of ours.
+fn smuggles(message: &Message, nul: bool) -> bool {
     let head = message.head();
-    memchr::memchr2_iter(0, b'\r', head)
-        .any(|at| head.get(at) == Some(&0) || head.get(at + 1).is_some_and(|next| *next != b'\n'))
+    memchr::memchr2_iter(0, b'\r', head).any(|at| match head.get(at) {
+        Some(0) => nul,
+        _ => head.get(at + 1).is_some_and(|next| *next != b'\n'),
+    })
 }

@@ -142,6 +142,10 @@ impl Endpoint {
             });
         }
         self.respond(now, tx, status, bytes);
+        if let Some(tx) = self.servers.get_mut(tx).filter(|_| rseq.is_none()) {
+            tx.keep_ringing(now);
+        }
+        self.arm_server(tx);
         self.arm_call(handle);
         Ok(())
     }

@@ -192,8 +192,7 @@ impl Endpoint {
         (flow, fallback, bytes): (Flow, Option<Flow>, Bytes),
     ) -> Id {
         let key = client_key(number, purpose.method());
-        let mut tx = Client::new(now, self.times, key, purpose, flow, call, bytes.clone());
-        tx.fallback = fallback;
+        let tx = Client::new(now, self.times, key, purpose, (flow, fallback), call, bytes.clone());
         let id = self.clients.insert(tx);
         self.client_keys.insert(key, id);
         self.arm_client(id);

@@ -71,7 +71,8 @@ pub(crate) struct Client {
     /// Empty once nothing more is made of it.
     pub request: Bytes,
     pub acks: Vec<SentAck>,
-    /// The datagram flow to go back to when the connection that a large request asked for fails.
+    /// The datagram flow to go back to when the connection that a large request asked for fails, or
+    /// keeps silent.
     pub fallback: Option<Flow>,
     pub armed: Armed,
     interval: Time,
@@ -85,10 +86,16 @@ impl Client {
         times: Times,
         key: u64,
         purpose: Purpose,
-        flow: Flow,
+        (flow, fallback): (Flow, Option<Flow>),
         call: CallHandle,
         request: Bytes,
     ) -> Self {
+        let patience = match (flow.transport.is_reliable(), fallback) {
+            (false, _) => Some(times.t1),
+            // Where a firewall swallows the connection nobody says so; callers do not wait for that.
+            (true, Some(_)) => Some(times.t1 * 4),
+            (true, None) => None,
+        };
         Self {
             key,
             purpose,
@@ -97,10 +104,10 @@ impl Client {
             state: ClientState::Calling,
             request,
             acks: Vec::new(),
-            fallback: None,
+            fallback,
             armed: Armed::default(),
             interval: times.t1,
-            repeat_at: (!flow.transport.is_reliable()).then(|| now + times.t1),
+            repeat_at: patience.map(|p| now + p),
             ends_at: Some(now + times.timeout()),
         }
     }
@@ -115,6 +122,9 @@ impl Client {
             return;
         }
         let first = self.state == ClientState::Calling;
+        if self.fallback.take().is_some() {
+            self.repeat_at = None;
+        }
         self.state = ClientState::Proceeding;
         if self.purpose.is_invite() {
             self.repeat_at = None;
@@ -145,6 +155,17 @@ impl Client {
         };
         self.ends_at = Some(now + linger);
         true
+    }
+
+    /// Goes on over another path. The branch stays, so that a peer that had the request already takes
+    /// this for a repetition.
+    pub fn go_on(&mut self, now: Time, times: Times, flow: Flow, request: Bytes) {
+        self.flow = flow;
+        self.request = request;
+        self.fallback = None;
+        self.interval = times.t1;
+        self.repeat_at = (!flow.transport.is_reliable()).then(|| now + times.t1);
+        self.ends_at = Some(now + times.timeout());
     }
 
     /// Gives up at `at` at the latest (an INVITE that was cancelled, RFC 3261 §9.1).

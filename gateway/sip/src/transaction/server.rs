@@ -6,6 +6,8 @@ use crate::timers::{Armed, earlier};
 use crate::{Flow, Time};
 use bytes::Bytes;
 
+const RINGING: Time = Time::from_secs(60);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ServerState {
     /// Nothing final was sent (Trying, too).
@@ -61,6 +63,7 @@ impl Server {
         }
         let reliable = self.flow.transport.is_reliable();
         self.interval = times.t1;
+        self.repeat_at = None;
         self.ends_at = Some(now + times.timeout());
         if self.invite && status < 300 {
             // Also over TCP: a 2xx passes proxies that forget it (§13.3.1.4).
@@ -73,6 +76,15 @@ impl Server {
             self.repeat_at = (!reliable).then(|| now + times.t1);
         } else if reliable {
             self.ends_at = Some(now);
+        }
+    }
+
+    /// Proxies forget an INVITE that nobody speaks of for three minutes (§13.3.1.1): its last provisional
+    /// response is said again each minute.
+    pub fn keep_ringing(&mut self, now: Time) {
+        if self.state == ServerState::Proceeding {
+            self.interval = RINGING;
+            self.repeat_at = Some(now + RINGING);
         }
     }
 
@@ -109,7 +121,9 @@ impl Server {
             return if unheard { Tick::NoAck } else { Tick::Over };
         }
         if self.repeat_at.is_some_and(|t| t <= now) {
-            self.interval = (self.interval * 2).min(times.t2);
+            if self.state != ServerState::Proceeding {
+                self.interval = (self.interval * 2).min(times.t2);
+            }
             self.repeat_at = Some(now + self.interval);
             return Tick::Repeat;
         }

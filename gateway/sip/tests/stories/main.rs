@@ -12,3 +12,4 @@ mod refusals;
 mod reliable;
 mod sessions;
 mod timers;
+mod torture;

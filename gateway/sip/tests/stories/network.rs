@@ -3,7 +3,7 @@
 use crate::pair::{Fate, Pair, SDP_B};
 use bytes::Bytes;
 use std::time::Duration;
-use trunkline_sip::{End, Event, Flow, Transport};
+use trunkline_sip::{ConnId, End, Event, Flow, Output, Transport};
 
 /// A generator that a test can repeat.
 fn dice(mut state: u64) -> impl FnMut() -> u64 {
@@ -69,6 +69,53 @@ fn an_invite_that_no_datagram_should_carry_goes_over_tcp_and_back_to_udp_when_no
     pair.b.endpoint.answer(pair.now, theirs, Bytes::from_static(SDP_B), &[]).unwrap();
     pair.settle();
     assert!(matches!(pair.a.events.pop_back(), Some(Event::Answered { .. })));
+}
+
+#[test]
+fn a_large_invite_whose_connection_is_swallowed_goes_by_datagram_after_two_seconds() {
+    let mut pair = Pair::new();
+    let mut invite = pair.invite();
+    invite.headers.push(("X-Long".into(), "x".repeat(1200)));
+    pair.fate = Box::new(|_| Fate::Lost);
+    pair.a.endpoint.invite(pair.now, invite).unwrap();
+    pair.pass(Duration::from_secs(4));
+    assert_eq!(Pair::times_of(&pair.a, "INVITE"), [0, 2000, 2500, 3500]);
+    let vias: Vec<_> = pair.a.sent.iter().map(|(_, m)| m.via().unwrap()).collect();
+    assert_eq!((vias[0].transport, vias[1].transport), ("TCP", "UDP"));
+    assert_eq!(vias[0].branch(), vias[1].branch());
+}
+
+#[test]
+fn a_bye_whose_connection_breaks_is_sent_over_a_new_one_to_the_contact() {
+    let mut pair = Pair::new();
+    pair.transport = Transport::Tcp;
+    let (_, theirs) = pair.connected();
+    let from_phone = Flow {
+        local: pair.b.at,
+        remote: "192.0.2.1:40000".parse().unwrap(),
+        connection: Some(ConnId(7)),
+        ..pair.flow()
+    };
+    // The phone refreshes over the connection it has opened since.
+    let text = String::from_utf8(pair.a.sent.last().unwrap().1.bytes().to_vec()).unwrap();
+    let update =
+        text.replace("ACK", "UPDATE").replace("CSeq: 1", "CSeq: 2").replace("branch=", "branch=z9hG4bKn");
+    pair.b.endpoint.receive(pair.now, from_phone, Bytes::from(update));
+    pair.settle();
+    pair.fate = Box::new(|_| Fate::Lost);
+    pair.b.endpoint.hang_up(pair.now, theirs, "").unwrap();
+    let mut flows = Vec::new();
+    let mut sends = |pair: &mut Pair| {
+        while let Some(output) = pair.b.endpoint.poll() {
+            if let Output::Send { flow, .. } = output {
+                flows.push((flow.remote.to_string(), flow.connection));
+            }
+        }
+    };
+    sends(&mut pair);
+    pair.b.endpoint.transport_failed(pair.now, from_phone);
+    sends(&mut pair);
+    assert_eq!(flows, [("192.0.2.1:40000".to_owned(), Some(ConnId(7))), ("192.0.2.1:5060".to_owned(), None)]);
 }
 
 #[test]

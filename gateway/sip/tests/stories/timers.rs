@@ -94,6 +94,21 @@ fn a_repeated_invite_gets_the_last_response_and_makes_no_second_call() {
 }
 
 #[test]
+fn a_call_that_rings_long_is_spoken_of_each_minute() {
+    let mut pair = Pair::new();
+    let invite = pair.invite();
+    pair.a.endpoint.invite(pair.now, invite).unwrap();
+    pair.settle();
+    let (theirs, _) = pair.incoming();
+    pair.b.endpoint.ring(pair.now, theirs, 180, None, false, &[]).unwrap();
+    pair.pass(Duration::from_secs(130));
+    assert_eq!(Pair::times_of(&pair.b, "180 INVITE"), [0, 60_000, 120_000]);
+    pair.b.endpoint.answer(pair.now, theirs, Bytes::from_static(SDP_B), &[]).unwrap();
+    pair.pass(Duration::from_secs(130));
+    assert_eq!(Pair::times_of(&pair.b, "180 INVITE").len(), 3);
+}
+
+#[test]
 fn a_lost_200_of_a_bye_is_given_again_to_its_repetition() {
     let mut pair = Pair::new();
     let (ours, _) = pair.connected();
