@@ -17,6 +17,10 @@ const TICK: Duration = Duration::from_millis(20);
 /// Legs that take turns, as many as a thread serves, so that none is in the cache when its turn comes.
 const LEGS: usize = 500;
 
+/// Shows what a tick allocates, which is nothing.
+#[global_allocator]
+static ALLOCATIONS: divan::AllocProfiler = divan::AllocProfiler::system();
+
 fn main() {
     divan::main();
 }

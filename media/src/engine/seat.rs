@@ -78,7 +78,10 @@ impl Sockets {
         // An error that was reported for something sent earlier (ICMP) comes up here, too; what waits
         // behind it is read at the next tick.
         let (length, from) = socket.recv_from(buffer).ok()?;
-        let from = if self.pair.ipv6 { SocketAddr::new(from.ip().to_canonical(), from.port()) } else { from };
+        let from = match from.ip().to_canonical() {
+            IpAddr::V4(ip) if self.pair.ipv6 => SocketAddr::new(ip.into(), from.port()),
+            _ => from,
+        };
         Some((from, buffer.get(..length)?))
     }
 
