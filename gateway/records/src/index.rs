@@ -4,6 +4,7 @@ use crate::segment::Extent;
 use crate::{Cdr, RecordsError};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// What is known of a call; the store keeps it as JSON.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -22,6 +23,8 @@ pub(crate) struct Index {
     up: HashMap<Box<str>, Known>,
     /// Ended, in order, not yet in the store.
     pub ended: Vec<Known>,
+    /// On their way into the store: a reader finds a call in one of the three at any time.
+    pub storing: Arc<Vec<Known>>,
     /// Lines of calls that have not begun yet, or have ended; and how many stores they have waited for.
     pub loose: HashMap<Box<str>, (Vec<Extent>, u32)>,
 }
@@ -66,11 +69,12 @@ impl Index {
         self.up.values()
     }
 
-    /// Calls that are up whose id or SIP Call-ID begins so.
+    /// Calls that are not in the store yet whose id or SIP Call-ID begins so.
     pub(crate) fn named(&self, name: &str) -> Vec<Named> {
         let begins =
             |known: &&Known| known.cdr.id.starts_with(name) || known.cdr.sip_call_id.starts_with(name);
-        self.up.values().filter(begins).map(|known| Named::up(known, name)).collect()
+        let all = self.up.values().chain(&self.ended).chain(self.storing.iter());
+        all.filter(begins).map(|known| Named::of(known, name)).collect()
     }
 }
 
@@ -81,12 +85,12 @@ pub(crate) struct Named {
     pub started: u64,
     /// The name is its id or SIP Call-ID, not only a prefix.
     pub exact: bool,
-    /// It is up.
+    /// All of it, when it is not in the store yet.
     pub known: Option<Known>,
 }
 
 impl Named {
-    fn up(known: &Known, name: &str) -> Self {
+    fn of(known: &Known, name: &str) -> Self {
         let Cdr { id, sip_call_id, started, .. } = &known.cdr;
         let exact = id == name || sip_call_id == name;
         Self { id: id.clone(), started: *started, exact, known: Some(known.clone()) }

@@ -185,8 +185,9 @@ impl Records {
 
     fn known(&self, name: &str) -> Result<Known, RecordsError> {
         self.flush();
-        let mut found = self.store.named(name)?;
-        found.extend(self.index.lock().unwrap_or_else(PoisonError::into_inner).named(name));
+        // In this order: a call goes from the index to the store, never back.
+        let mut found = self.index.lock().unwrap_or_else(PoisonError::into_inner).named(name);
+        found.extend(self.store.named(name)?);
         index::the_one(name, found, |id, started| self.store.call(id, started))
     }
 }

@@ -67,7 +67,9 @@ impl Writer {
                 (index.ended.len(), index.loose.len())
             };
             let due = self.stored.elapsed() >= STORE_AFTER;
-            if ended >= STORE_AT || (due && ended + loose > 0) {
+            // A store that fails is tried once a second, not at every look.
+            let many = ended >= STORE_AT && !self.store_trouble.told;
+            if many || (due && ended + loose > 0) {
                 self.store();
             }
             waiting = ended + loose > 0;
@@ -164,9 +166,10 @@ impl Writer {
     /// Puts what has ended into the store; `false`: it failed, and is tried again.
     fn store(&mut self) -> bool {
         self.stored = Instant::now();
-        let (mut ended, mut loose) = {
+        let (ended, mut loose) = {
             let mut index = lock(&self.index);
-            (std::mem::take(&mut index.ended), std::mem::take(&mut index.loose))
+            index.storing = Arc::new(std::mem::take(&mut index.ended));
+            (index.storing.clone(), std::mem::take(&mut index.loose))
         };
         if ended.is_empty() && loose.is_empty() {
             return true;
@@ -183,9 +186,12 @@ impl Writer {
         let fine = error.is_none();
         let mut index = lock(&self.index);
         index.loose.extend(loose);
+        index.storing = Arc::default();
         if !fine {
+            let mut ended = Arc::try_unwrap(ended).unwrap_or_else(|ended| ended.to_vec());
             let too_many = ended.len().saturating_sub(MOST_ENDED);
             ended.drain(..too_many);
+            self.queue.lose(too_many as u64);
             ended.append(&mut index.ended);
             index.ended = ended;
         }
