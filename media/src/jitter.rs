@@ -24,7 +24,7 @@ use std::time::Duration;
 
 /// Sound is concealed for so many frames when nothing comes; then it is a pause.
 const CONCEALED_FRAMES: i64 = 5;
-/// A timestamp this many seconds away from playout is another time line.
+/// A timestamp this many seconds away from playout is another time line; so is one after a longer pause.
 const JUMP_SECONDS: i64 = 2;
 /// So many late packets in a row are no late packets, but a sender that set its clock back.
 const LATE_IN_A_ROW: u8 = 10;
@@ -289,9 +289,7 @@ impl JitterBuffer {
         let (stamp, at) = self.newest;
         let placed = at + i64::from(packet.timestamp.wrapping_sub(stamp) as i32);
         let from_cursor = placed - self.cursor;
-        let jump = JUMP_SECONDS * self.clock;
-        // A pause may be long, so that ahead is a jump only in the midst of sound.
-        let jumped = from_cursor < -jump || (from_cursor > jump && (self.playing || !self.queue.is_empty()));
+        let jumped = from_cursor.abs() > JUMP_SECONDS * self.clock;
         if self.ssrc != Some(packet.ssrc) || jumped {
             self.ssrc = Some(packet.ssrc);
             let anew = i64::from(packet.timestamp);

@@ -304,3 +304,51 @@ fn reports_tell_the_round_trip_and_what_the_peer_loses() {
     let loss = report.remote_loss.unwrap();
     assert!((0.08..0.12).contains(&loss), "{loss}");
 }
+
+/// A packet from the peer with these fields, or a little off.
+fn datagram(kind: u8, sequence: u16, timestamp: u32, payload: &[u8]) -> Vec<u8> {
+    let payload_type = [0, 0, 13, 101, 9, 96, 200, 0x80][usize::from(kind % 8)];
+    let mut bytes = vec![if kind < 250 { 0x80 } else { kind }, payload_type];
+    bytes.extend(sequence.to_be_bytes());
+    bytes.extend(timestamp.to_be_bytes());
+    bytes.extend([0, 0, 0, u8::from(kind > 240)]);
+    bytes.extend(payload);
+    bytes
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+    #[test]
+    fn no_stream_of_datagrams_does_harm_to_a_leg(
+        datagrams in proptest::collection::vec(
+            (proptest::num::u8::ANY, proptest::num::u16::ANY, proptest::num::u32::ANY,
+             proptest::collection::vec(proptest::num::u8::ANY, 0..600)), 0..80)
+    ) {
+        let mut call = Call::new(Codec::Pcmu, 20);
+        let (mut sequence, mut timestamp) = (0u16, 0u32);
+        for (kind, far, further, payload) in datagrams {
+            sequence = sequence.wrapping_add(if kind & 0x40 == 0 { 1 } else { far });
+            timestamp = timestamp.wrapping_add(if kind & 0x20 == 0 { 160 } else { further });
+            let bytes = datagram(kind, sequence, timestamp, &payload);
+            let end = &mut call.ends[1];
+            end.leg.receive(call.now, address(0), &bytes, &mut end.events);
+            end.leg.receive_control(call.now, address(0), &bytes);
+            call.tick(0.0);
+        }
+    }
+}
+
+#[test]
+fn a_peer_that_jumps_ahead_for_ever_does_no_harm() {
+    let mut call = Call::new(Codec::Pcmu, 20);
+    for n in 0..6_000u32 {
+        let bytes = datagram(0, n as u16, n.wrapping_mul(0x7fff_ffff), &[0xff; 160]);
+        let end = &mut call.ends[1];
+        end.leg.receive(call.now, address(0), &bytes, &mut end.events);
+        call.tick(0.0);
+        if n % 10 == 0 {
+            call.run(12, 0.0);
+        }
+    }
+    assert!(call.ends[1].leg.report().received >= 6_000);
+}

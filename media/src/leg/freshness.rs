@@ -12,6 +12,9 @@ const AGE_US: i64 = 10;
 /// A transit that is so much longer belongs to another time line.
 const JUMP_US: i64 = 1_000_000;
 
+/// So does a timestamp that is so far from the one before.
+const JUMP_SECONDS: i64 = 10;
+
 #[derive(Debug, Default)]
 pub(super) struct Freshness {
     /// Timestamps, unwrapped; the newest as sent.
@@ -22,8 +25,14 @@ pub(super) struct Freshness {
 
 impl Freshness {
     pub(super) fn is_newest(&mut self, now: Duration, timestamp: u32, clock: u32) -> bool {
-        self.ticks += i64::from(timestamp.wrapping_sub(self.stamp) as i32);
+        let step = i64::from(timestamp.wrapping_sub(self.stamp) as i32);
         self.stamp = timestamp;
+        if step.abs() > i64::from(clock) * JUMP_SECONDS {
+            // Also lest a peer that jumps on and on drives the count out of its range.
+            (self.ticks, self.shortest) = (0, None);
+        } else {
+            self.ticks += step;
+        }
         let sent = self.ticks * 1_000_000 / i64::from(clock.max(1));
         let transit = now.as_micros() as i64 - sent;
         let Some(shortest) = self.shortest else {
