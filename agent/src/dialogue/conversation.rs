@@ -53,12 +53,17 @@ pub struct Conversation {
     unix: u64,
 }
 
+/// Letters of a fact that are spoken: facts come from strangers, too.
+const FACT: usize = 80;
+
 type Decisions = Vec<(String, String)>;
 
 impl Conversation {
     /// A new one. `facts` go before those of the file.
     #[must_use]
     pub fn new(dialogue: Arc<Dialogue>, facts: Vec<(String, String)>) -> Self {
+        let short = |(name, value): (String, String)| (name, value.chars().take(FACT).collect());
+        let facts = facts.into_iter().map(short).collect();
         let (values, turns) = (vec![None; dialogue.slots.len()], vec![0; dialogue.replies]);
         Self {
             dialogue,

@@ -150,6 +150,8 @@ impl AgentHost {
             .filter_map(|text| Some((self.engines.render(&text)?, text)))
             .map(|(sound, text)| (text, sound.into()))
             .collect();
+        // Ears that know this dialogue's phrases take a while to be made: now, not when the first caller speaks.
+        let _ears = self.engines.stt(dialogue.phrases());
         let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
         prepared.retain(|(of, _)| of.upgrade().is_some_and(|of| !Arc::ptr_eq(&of, dialogue)));
         prepared.push((Arc::downgrade(dialogue), kept.into()));
