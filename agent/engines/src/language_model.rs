@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// Taken off every count, to be given to what was never seen.
-const DISCOUNT: f64 = 0.6;
+const DISCOUNT: f64 = 0.4;
 /// Share of a word's probability, without any context, that is the background's.
-const BACKGROUND: f64 = 0.6;
+const BACKGROUND: f64 = 0.3;
 const BEGIN: &str = "<s>";
 const END: &str = "</s>";
 
