@@ -97,19 +97,30 @@ impl Malformed {
         let (kind, mut input) =
             self.templates.get(which).map_or((Kind::Binary, Vec::new()), |(k, t)| (*k, t.clone()));
         for _ in 0..=self.dice.below(4) {
-            // A text is spoilt by lines mostly, and by bytes once in four times.
-            input = if kind == Kind::Text && self.dice.below(4) > 0 {
-                let place = self.dice.below(lines::count(&input));
-                let fault = self.dice.below(lines::FAULTS);
-                lines::spoil(&input, place, fault, &mut self.dice)
-            } else {
-                let place = self.dice.below(input.len());
-                let fault = self.dice.below(bytes::FAULTS);
-                bytes::spoil(&input, place, fault, &mut self.dice)
+            input = match kind {
+                Kind::Text => spoil_text(&input, &mut self.dice),
+                Kind::Binary => spoil_bytes(&input, &mut self.dice),
             };
         }
         if kind == Kind::Text && self.dice.below(2) == 0 { lines::mend_length(&input) } else { input }
     }
+}
+
+/// One fault at random: in a line mostly, in a byte once in four times.
+#[must_use]
+pub fn spoil_text(text: &[u8], dice: &mut Dice) -> Vec<u8> {
+    if dice.below(4) == 0 {
+        return spoil_bytes(text, dice);
+    }
+    let (line, fault) = (dice.below(lines::count(text)), dice.below(lines::FAULTS));
+    lines::spoil(text, line, fault, dice)
+}
+
+/// One fault at random in a byte.
+#[must_use]
+pub fn spoil_bytes(input: &[u8], dice: &mut Dice) -> Vec<u8> {
+    let (at, fault) = (dice.below(input.len()), dice.below(bytes::FAULTS));
+    bytes::spoil(input, at, fault, dice)
 }
 
 impl Iterator for Malformed {

@@ -43,7 +43,7 @@ const TABLE: &[(&str, Owed)] = &[
     ("clerr", Unparsed(Wrong::ShortBody, Some(400))),
     ("ncl", Unparsed(Wrong::Malformed("Content-Length"), Some(400))),
     ("scalar02", Unchecked(Wrong::Malformed("CSeq"))),
-    ("scalarlg", Response), // its CSeq cannot be read, so that it fits no transaction and is dropped
+    ("scalarlg", Unchecked(Wrong::Malformed("CSeq"))), // a response: dropped
     ("quotbal", Unchecked(Wrong::Malformed("To"))),
     ("ltgtruri", Unparsed(Wrong::RequestUri, Some(400))),
     ("lwsruri", Unparsed(Wrong::RequestUri, Some(400))),
@@ -95,9 +95,9 @@ fn message(name: &str) -> Message {
 fn verdict(bytes: Bytes) -> Owed {
     match Message::parse_leniently(bytes) {
         (message, Some(fault)) => Unparsed(fault.wrong, fault.status().filter(|_| message.is_some())),
-        (Some(message), None) if !message.is_request() => Response,
         (Some(message), None) => match message.check() {
-            Ok(()) => Request,
+            Ok(()) if message.is_request() => Request,
+            Ok(()) => Response,
             Err(fault) => Unchecked(fault.wrong),
         },
         (None, None) => panic!("neither a message nor a fault"),

@@ -11,7 +11,8 @@ impl Endpoint {
     pub(super) fn receive_bytes(&mut self, now: Time, flow: Flow, bytes: Bytes) {
         match Message::parse_leniently(bytes) {
             (Some(request), fault) if request.is_request() => self.receive_request(now, flow, request, fault),
-            (Some(response), None) => self.receive_response(now, flow, &response),
+            // Its To goes into the ACK, its tag into all that follows.
+            (Some(response), None) if response.check().is_ok() => self.receive_response(now, flow, &response),
             _ => {}
         }
     }

@@ -1,7 +1,7 @@
-//! What a request that could be framed must hold before anything is made of it (RFC 3261 §8.1.1).
+//! What a message that could be framed must hold before anything is made of it (RFC 3261 §8.1.1).
 
 use super::error::{ParseError, Wrong};
-use super::{HeaderName, Message, Method};
+use super::{HeaderName, Message};
 
 /// Headers that stand once; a second one makes the request ambiguous (RFC 4475 §3.3.8).
 const ONCE: [HeaderName; 7] = [
@@ -15,10 +15,10 @@ const ONCE: [HeaderName; 7] = [
 ];
 
 impl Message {
-    /// Checks a request.
+    /// Checks a request, or what a response has in common with one.
     ///
     /// # Errors
-    /// The first fault, which deserves 400 with its text as the reason.
+    /// The first fault: a request deserves 400 with its text as the reason, a response is dropped.
     pub fn check(&self) -> Result<(), ParseError> {
         let fault = |wrong| Err(ParseError::new(wrong, 0));
         for name in ONCE {
@@ -42,11 +42,11 @@ impl Message {
         if self.call_id().is_none_or(|id| !id.bytes().all(is_visible)) {
             return fault(Wrong::Malformed("Call-ID"));
         }
-        if self.request_uri().is_err() {
+        if self.is_request() && self.request_uri().is_err() {
             return fault(Wrong::RequestUri);
         }
         let Some(cseq) = self.cseq() else { return fault(Wrong::Malformed("CSeq")) };
-        if Some(cseq.method) != self.method() {
+        if self.is_request() && Some(cseq.method) != self.method() {
             return fault(Wrong::CSeqMethod);
         }
         self.check_addresses()?;
@@ -74,9 +74,14 @@ impl Message {
             }
             address.uri().map_err(|_| malformed(name))?;
         }
-        if matches!(self.method(), Some(Method::Invite | Method::Register)) {
-            for contact in self.contacts() {
-                contact.map_err(|_| malformed("Contact"))?.uri().map_err(|_| malformed("Contact"))?;
+        // What a dialog or a binding is made of; of a refusal nothing is made.
+        if self.status().is_none_or(|status| status < 300) {
+            for (name, address) in self
+                .contacts()
+                .map(|c| ("Contact", c))
+                .chain(self.record_routes().map(|r| ("Record-Route", r)))
+            {
+                address.and_then(|a| Ok(a.uri()?)).map_err(|_| malformed(name))?;
             }
         }
         if let Some(expires) = self.header(HeaderName::Expires)
