@@ -5,11 +5,11 @@
 //!
 //! The path: datagram → `rtp` (session: sequence, loss, jitter) → `jitter` (buffer, concealment) →
 //! `codec` → [`port`] ⇄ company; back: [`port`] → `codec` → `rtp` → datagram. All of it is run by
-//! `engine`, one thread a core, each leg on one thread for its life, each 20 ms tick in four phases; what
-//! one call does in a tick is `leg`.
-//! `sdp` (offer and answer) is pure and runs with the signalling.
+//! `engine`, one thread a core, each leg on one thread for its life, each 20 ms tick in four phases; what one
+//! call does in a tick is `leg`. `sdp` (offer and answer) is pure and runs with the signalling.
 //!
-//! Pure: everything but `engine`, `ports` and the writer thread of `record`. Nothing here allocates, locks, formats or logs per packet.
+//! Pure: everything but `engine`, `ports` and the writer thread of `record`.
+//! Nothing here allocates, locks, formats or logs per packet.
 
 pub mod codec;
 pub mod comfort_noise;
