@@ -58,3 +58,71 @@ fn is_inner(ip: IpAddr) -> bool {
         IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ConnId;
+
+    fn hop(
+        transport: Transport,
+        connection: Option<ConnId>,
+        heard: &str,
+        target: &str,
+        route: &[&str],
+    ) -> String {
+        let flow = Flow {
+            transport,
+            local: "203.0.113.1:5060".parse().unwrap(),
+            remote: heard.parse().unwrap(),
+            connection,
+        };
+        let dialog = Dialog {
+            call_id: "c".into(),
+            local_tag: "l".into(),
+            remote_tag: "r".into(),
+            local: "".into(),
+            remote: "".into(),
+            contact: "".into(),
+            target: target.into(),
+            route: route.iter().map(|r| (*r).into()).collect(),
+            local_cseq: 1,
+            remote_cseq: None,
+            flow,
+        };
+        let hop = dialog.next_hop();
+        let new = if hop.transport == Transport::Tcp && hop.connection.is_none() { " new" } else { "" };
+        format!("{} {}{new}", hop.transport.as_str(), hop.remote)
+    }
+
+    #[test]
+    fn a_request_goes_to_the_first_route_else_to_the_contact_else_to_where_the_peer_was_heard() {
+        use Transport::{Tcp, Udp};
+        let heard = "198.51.100.7:5060";
+        let proxy = ["<sip:198.51.100.9:5070;lr>"];
+        for (transport, connection, heard, target, route, wanted) in [
+            (Udp, None, heard, "sip:a@198.51.100.8:5062", &[][..], "UDP 198.51.100.8:5062"),
+            (Udp, None, heard, "sip:a@198.51.100.8", &proxy[..], "UDP 198.51.100.9:5070"),
+            (Udp, None, heard, "sip:a@198.51.100.8;transport=tcp", &[], "TCP 198.51.100.8:5060 new"),
+            // A name; a private address seen from outside; another family.
+            (Udp, None, heard, "sip:a@phone.example.com", &[], "UDP 198.51.100.7:5060"),
+            (Udp, None, "198.51.100.7:40001", "sip:a@192.168.1.4", &[], "UDP 198.51.100.7:40001"),
+            (Udp, None, heard, "sip:a@[2001:db8::1]", &[], "UDP 198.51.100.7:5060"),
+            (Udp, None, "10.0.0.4:5060", "sip:a@127.0.0.1:5080", &[], "UDP 10.0.0.4:5060"),
+            // Both of them near: the Contact counts.
+            (Udp, None, "192.168.1.1:40001", "sip:a@192.168.1.4", &[], "UDP 192.168.1.4:5060"),
+            // The connection while it stands, then one to the Contact.
+            (
+                Tcp,
+                Some(ConnId(1)),
+                "198.51.100.7:40001",
+                "sip:a@198.51.100.7:5061",
+                &[],
+                "TCP 198.51.100.7:40001",
+            ),
+            (Tcp, None, "198.51.100.7:40001", "sip:a@198.51.100.7:5061", &[], "TCP 198.51.100.7:5061 new"),
+        ] {
+            assert_eq!(hop(transport, connection, heard, target, route), wanted, "{target}");
+        }
+    }
+}

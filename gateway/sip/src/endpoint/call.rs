@@ -103,6 +103,8 @@ pub(super) struct Call {
     pub offer: Option<OurOffer>,
     pub reliable: Option<Box<Reliable>>,
     pub session: Option<SessionTimer>,
+    /// The peer takes no connections: even large requests go by datagram.
+    pub datagrams: bool,
     /// A 422 was answered.
     pub interval_tried: bool,
     /// Does the peer take UPDATE?
@@ -133,6 +135,7 @@ impl Call {
             offer: None,
             reliable: None,
             session: None,
+            datagrams: false,
             interval_tried: false,
             peer_updates: false,
             early_agreed: false,
@@ -143,6 +146,11 @@ impl Call {
             local_sdp: Bytes::new(),
             armed: Armed::default(),
         }
+    }
+
+    /// Bytes of a request above which a connection is chosen for it.
+    pub fn udp_limit(&self, usual: usize) -> usize {
+        if self.datagrams { usize::MAX } else { usual }
     }
 
     /// Dialogs of this call, early ones too.

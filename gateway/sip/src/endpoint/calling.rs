@@ -4,11 +4,11 @@ use super::call::{Call, Outgoing, State, with};
 use super::session::{asking, on};
 use super::wire::fitting;
 use super::{ALLOW, CallHandle, CommandError, Endpoint, Event, Invite, SUPPORTED};
-use crate::Time;
 use crate::arena::Id;
 use crate::dialog::Dialog;
 use crate::message::{HeaderName, Message, Method, NameAddr, Uri};
 use crate::transaction::{ClientState, Purpose, ack_of_refusal, cancel_of, client_key};
+use crate::{Time, Transport};
 use bytes::Bytes;
 
 const SDP: &str = "application/sdp";
@@ -71,7 +71,10 @@ impl Endpoint {
         let (handle, purpose) = (tx.call, tx.purpose);
         if status < 200 {
             tx.provisional(now, times);
-            if purpose == Purpose::Invite {
+            if purpose == Purpose::Invite && self.call(handle).is_err() {
+                // Given up before anything was heard: now there is somebody to tell (RFC 3261 §9.1).
+                self.send_cancel(now, handle, id);
+            } else if purpose == Purpose::Invite {
                 self.progress(now, handle, id, response, status);
             }
             return;
@@ -173,7 +176,10 @@ impl Endpoint {
     ) {
         let (_, branch) = self.new_branch();
         let number = sent.cseq().map_or(0, |c| c.number);
-        let ack = fitting(self.config.udp_limit, dialog.next_hop(), |flow| {
+        // An ACK has no transaction that could notice a connection failing: it goes as its INVITE went.
+        let datagrams = self.clients.get(id).is_some_and(|tx| tx.flow.transport == Transport::Udp);
+        let limit = if datagrams { usize::MAX } else { self.config.udp_limit };
+        let ack = fitting(limit, dialog.next_hop(), |flow| {
             let mut builder = dialog.request(Method::Ack, number, &branch, flow, &self.config.user_agent);
             // The ACK cannot be challenged, so it bears what the INVITE bore (§13.2.2.4).
             for name in [HeaderName::Authorization, HeaderName::ProxyAuthorization] {
@@ -238,20 +244,24 @@ impl Endpoint {
         self.give_up(now, handle, 480);
     }
 
-    /// Gives up a call that was not answered: CANCEL as soon as anything was heard (§9.1).
+    /// Gives up a call that was not answered: CANCEL, once anything was heard (§9.1).
     pub(super) fn give_up(&mut self, now: Time, handle: CallHandle, status: u16) {
         let Ok(call) = self.call_mut(handle) else { return };
         if call.state != State::Calling {
             return;
         }
-        call.state = State::Cancelling;
         let Some(outgoing) = call.outgoing.as_mut() else { return };
         outgoing.given_up = status;
         outgoing.ring_ends = None;
         let id = outgoing.tx;
+        call.state = State::Cancelling;
         let heard = self.clients.get(id).is_some_and(|tx| tx.state == ClientState::Proceeding);
         if heard {
             self.send_cancel(now, handle, id);
+        } else {
+            // Nobody has answered at all, and the application need not wait for that. The transaction
+            // goes on by itself, and cancels as soon as it may.
+            self.rejected(now, handle, status, None);
         }
     }
 

@@ -6,7 +6,7 @@ use crate::arena::Id;
 use crate::message::Message;
 use crate::timers::Owner;
 use crate::transaction::{Again, Tick, again};
-use crate::{Flow, Time};
+use crate::{Flow, Time, Transport};
 
 impl Endpoint {
     pub(super) fn tick(&mut self, now: Time) {
@@ -137,6 +137,9 @@ impl Endpoint {
         let cseq = sent.cseq().map_or(0, |c| c.number);
         let branch = sent.via().ok().and_then(|v| v.branch()).unwrap_or("");
         let Ok(bytes) = again(&sent, &Again { branch, flow, cseq, instead: &[] }) else { return false };
+        if let Ok(call) = self.call_mut(handle) {
+            call.datagrams |= flow.transport == Transport::Udp;
+        }
         if let Some(tx) = self.clients.get_mut(id) {
             tx.go_on(now, times, flow, bytes.clone());
         }

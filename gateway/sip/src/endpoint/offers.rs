@@ -74,7 +74,10 @@ impl Endpoint {
             None if update && sdp.is_none() => self.refreshed(now, flow, &request, handle, tx),
             None => {
                 let via = response_via(&request, flow);
-                call.theirs = Some(Box::new(Pending { tx, request, via, flow }));
+                call.theirs = Some(Box::new(Pending { tx, request: request.clone(), via, flow }));
+                if !update {
+                    self.say_with(now, tx, flow, &request, 100, |b| b);
+                }
                 self.event(Event::Offer { call: handle, sdp, flow });
             }
         }

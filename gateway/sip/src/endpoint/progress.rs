@@ -26,9 +26,6 @@ impl Endpoint {
         if call.outgoing.as_ref().is_none_or(|o| o.tx != id) {
             return;
         }
-        if state == State::Cancelling {
-            return self.send_cancel(now, handle, id);
-        }
         if state != State::Calling || status == 100 {
             return;
         }

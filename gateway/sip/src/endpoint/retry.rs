@@ -3,6 +3,7 @@
 use super::Endpoint;
 use super::call::Call;
 use super::session::asking;
+use super::wire::fitting;
 use crate::Time;
 use crate::arena::Id;
 use crate::auth::{best_challenge, is_stale, respond};
@@ -92,9 +93,12 @@ impl Endpoint {
             }
         }
         let (number, branch) = self.new_branch();
-        let change = Again { branch: &branch, flow, cseq, instead: &instead };
-        let Ok(bytes) = again(&sent, &change) else { return false };
-        let new = self.launch(now, purpose, handle, number, (flow, None, bytes));
+        let limit = self.call(handle).map_or(0, |c| c.udp_limit(self.config.udp_limit));
+        let next = fitting(limit, flow, |flow| {
+            again(&sent, &Again { branch: &branch, flow: *flow, cseq, instead: &instead })
+        });
+        let Ok(next) = next else { return false };
+        let new = self.launch(now, purpose, handle, number, next);
         if let Ok(call) = self.call_mut(handle) {
             call.replace_tx(id, new);
         }

@@ -217,9 +217,10 @@ impl Endpoint {
     ) -> Result<Id, CommandError> {
         let (number, branch) = self.new_branch();
         let cseq = self.call_mut(handle)?.dialog.next_cseq();
-        let dialog = &self.call(handle)?.dialog;
+        let call = self.call(handle)?;
+        let (dialog, limit) = (&call.dialog, call.udp_limit(self.config.udp_limit));
         let method = Method::recognise(purpose.method());
-        let sent = fitting(self.config.udp_limit, dialog.next_hop(), |flow| {
+        let sent = fitting(limit, dialog.next_hop(), |flow| {
             add(dialog.request(method, cseq, &branch, flow, &self.config.user_agent)).body(content_type, body)
         })?;
         Ok(self.launch(now, purpose, handle, number, sent))

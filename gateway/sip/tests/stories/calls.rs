@@ -1,6 +1,6 @@
 //! Calls from their first message to their end.
 
-use crate::pair::{Pair, SDP_B};
+use crate::pair::{Fate, Pair, SDP_B};
 use bytes::Bytes;
 use std::time::Duration;
 use trunkline_sip::{CommandError, End, Event};
@@ -91,5 +91,34 @@ fn a_phone_that_rings_too_long_is_cancelled_as_408() {
     assert!(pair.a.events.is_empty());
     pair.pass(Duration::from_secs(2));
     assert!(matches!(pair.a.events.pop_back(), Some(Event::Rejected { status: 408, .. })));
+    pair.assert_empty();
+}
+
+#[test]
+fn a_call_that_nobody_hears_is_over_at_once_when_it_is_given_up_and_cancelled_when_somebody_does() {
+    let mut pair = Pair::new();
+    pair.fate = Box::new(|_| Fate::Lost);
+    let invite = pair.invite();
+    let ours = pair.a.endpoint.invite(pair.now, invite).unwrap();
+    pair.pass(Duration::from_secs(1));
+    pair.a.endpoint.hang_up(pair.now, ours, "").unwrap();
+    pair.settle();
+    assert!(matches!(pair.a.events.pop_back(), Some(Event::Rejected { status: 487, response: None, .. })));
+    pair.fate = Box::new(|_| Fate::Arrives);
+    pair.pass(Duration::from_secs(2));
+    assert!(matches!(pair.b.events.pop_back(), Some(Event::Ended { end: End::Cancelled, .. })));
+    assert_eq!(Pair::names(&pair.a, 2), ["INVITE", "CANCEL", "ACK"]);
+    pair.assert_empty();
+}
+
+#[test]
+fn a_caller_that_hangs_up_before_its_own_ack_arrives_is_heard() {
+    let mut pair = Pair::new();
+    pair.fate = Box::new(|line| if line.starts_with("ACK") { Fate::Lost } else { Fate::Arrives });
+    let (ours, _) = pair.connected();
+    pair.a.endpoint.hang_up(pair.now, ours, "").unwrap();
+    pair.pass(Duration::from_secs(5));
+    assert!(matches!(pair.b.events.pop_back(), Some(Event::Ended { end: End::RemoteBye { .. }, .. })));
+    assert_eq!(Pair::times_of(&pair.b, "200 INVITE"), [0], "who hung up needs no more of them");
     pair.assert_empty();
 }

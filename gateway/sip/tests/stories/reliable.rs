@@ -3,7 +3,8 @@
 use crate::pair::{Fate, Pair, SDP_A, SDP_B};
 use bytes::Bytes;
 use std::time::Duration;
-use trunkline_sip::{CallHandle, End, Event};
+use trunkline_sip::message::HeaderName;
+use trunkline_sip::{CallHandle, End, Event, Flow};
 
 const EARLY: &[u8] = b"v=0\r\no=early\r\n";
 
@@ -85,4 +86,37 @@ fn an_update_carries_an_offer_before_the_answer() {
     pair.settle();
     pair.a.endpoint.hang_up(now, ours, "").unwrap();
     pair.assert_empty();
+}
+
+#[test]
+fn an_offer_in_a_reliable_183_is_answered_by_prack_and_the_200_repeats_no_description() {
+    let mut pair = Pair::new();
+    let text = "INVITE sip:bob@192.0.2.2 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKi\r\n\
+        From: <sip:a@h>;tag=1\r\nTo: <sip:b@h>\r\nCall-ID: x\r\nCSeq: 1 INVITE\r\nContact: <sip:a@192.0.2.1>\r\n\
+        Require: 100rel\r\nContent-Length: 0\r\n\r\n";
+    let back = Flow { local: pair.b.at, remote: pair.a.at, ..pair.flow() };
+    pair.b.endpoint.receive(pair.now, back, Bytes::from_static(text.as_bytes()));
+    pair.settle();
+    let (theirs, _) = pair.incoming();
+    pair.b.endpoint.ring(pair.now, theirs, 183, Some(Bytes::from_static(SDP_B)), false, &[]).unwrap();
+    pair.settle();
+    let progress = pair.b.sent.last().unwrap().1.clone();
+    let prack = format!(
+        "PRACK sip:bob@192.0.2.2 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKp\r\nFrom: <sip:a@h>;tag=1\r\n\
+         To: {}\r\nCall-ID: x\r\nCSeq: 2 PRACK\r\nRAck: {} 1 INVITE\r\nContent-Type: application/sdp\r\n\
+         Content-Length: 5\r\n\r\nv=0\r\n",
+        progress.header(HeaderName::To).unwrap(),
+        progress.rseq().unwrap(),
+    );
+    pair.b.endpoint.receive(pair.now, back, Bytes::from(prack.clone()));
+    pair.settle();
+    assert!(matches!(pair.b.events.pop_front(), Some(Event::ProvisionalConfirmed { sdp: Some(_), .. })));
+    pair.b.endpoint.answer(pair.now, theirs, Bytes::from_static(SDP_B), &[]).unwrap();
+    pair.settle();
+    assert!(pair.b.sent.last().unwrap().1.body().is_empty());
+    // A PRACK that acknowledges nothing.
+    let stray = prack.replace("z9hG4bKp", "z9hG4bKq").replace("CSeq: 2", "CSeq: 3");
+    pair.b.endpoint.receive(pair.now, back, Bytes::from(stray));
+    pair.settle();
+    assert_eq!(pair.b.sent.last().unwrap().1.status(), Some(481));
 }

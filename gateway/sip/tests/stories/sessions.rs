@@ -1,6 +1,7 @@
 //! Session timers (RFC 4028), both roles.
 
-use crate::pair::{Fate, Pair};
+use crate::pair::{Fate, Pair, SDP_A, SDP_B};
+use bytes::Bytes;
 use std::time::Duration;
 use trunkline_sip::message::HeaderName;
 use trunkline_sip::{Config, End, Event};
@@ -54,4 +55,26 @@ fn a_peer_without_session_timers_is_left_alone() {
     pair.pass(Duration::from_secs(10_000));
     assert_eq!(Pair::names(&pair.a, 0), ["INVITE", "ACK"]);
     assert_eq!(pair.a.endpoint.counts().calls, 1);
+}
+
+#[test]
+fn a_peer_that_takes_no_update_is_refreshed_by_a_reinvite_with_the_offer_that_stands() {
+    let mut pair = Pair::with(config(1800, 90));
+    let invite = pair.invite();
+    pair.a.endpoint.invite(pair.now, invite).unwrap();
+    pair.settle();
+    let (theirs, _) = pair.incoming();
+    pair.fate = Box::new(|line| if line.contains("200") { Fate::Lost } else { Fate::Arrives });
+    pair.b.endpoint.answer(pair.now, theirs, Bytes::from_static(SDP_B), &[]).unwrap();
+    pair.settle();
+    let answer = String::from_utf8(pair.b.sent.last().unwrap().1.bytes().to_vec()).unwrap();
+    pair.a.endpoint.receive(pair.now, pair.flow(), Bytes::from(answer.replace(", UPDATE", "")));
+    pair.fate = Box::new(|_| Fate::Arrives);
+    pair.pass(Duration::from_secs(901));
+    assert_eq!(Pair::times_of(&pair.a, "INVITE"), [0, 900_000]);
+    let refresh = &pair.a.sent.iter().rfind(|(_, m)| crate::pair::name(m) == "INVITE").unwrap().1;
+    assert_eq!(refresh.body(), SDP_A);
+    assert_eq!(refresh.header(HeaderName::SessionExpires), Some("1800;refresher=uac"));
+    // The called side is told of it as of any offer, for it must be answered.
+    assert!(matches!(pair.b.events.pop_back(), Some(Event::Offer { sdp: Some(_), .. })));
 }
