@@ -12,13 +12,15 @@ use std::fmt::Write as _;
 const DISCOUNT: f64 = 0.4;
 /// Share of a word's probability, without any context, that is the background's.
 const BACKGROUND: f64 = 0.3;
-const BEGIN: &str = "<s>";
-const END: &str = "</s>";
+/// Before the first word of an utterance.
+pub const BEGIN: &str = "<s>";
+/// After its last.
+pub const END: &str = "</s>";
 
 type Counts<'p> = BTreeMap<Vec<&'p str>, u32>;
 
-/// A model's text. `phrases` are words in the dictionary's spelling; `background` are everyday words with
-/// a weight each, which need not sum to one.
+/// A model's text. `phrases` are words in the dictionary's spelling, with [`BEGIN`] and [`END`] where they
+/// begin or end what is said; `background` are everyday words with a weight each, which need not sum to one.
 #[must_use]
 pub fn arpa(phrases: &[Vec<String>], background: &[(String, f64)]) -> String {
     let grams = count(phrases);
@@ -35,9 +37,7 @@ pub fn arpa(phrases: &[Vec<String>], background: &[(String, f64)]) -> String {
 fn count(phrases: &[Vec<String>]) -> [Counts<'_>; 3] {
     let mut grams: [Counts<'_>; 3] = Default::default();
     for phrase in phrases.iter().filter(|phrase| !phrase.is_empty()) {
-        let mut line = vec![BEGIN];
-        line.extend(phrase.iter().map(String::as_str));
-        line.push(END);
+        let line: Vec<&str> = phrase.iter().map(String::as_str).collect();
         for (order, counts) in grams.iter_mut().enumerate() {
             for run in line.windows(order + 1) {
                 *counts.entry(run.to_vec()).or_default() += 1;
@@ -130,9 +130,12 @@ mod tests {
     use super::*;
     use crate::pronunciation::words_of;
 
+    fn whole(phrase: &str) -> Vec<String> {
+        [vec![BEGIN.to_owned()], words_of(phrase), vec![END.to_owned()]].concat()
+    }
+
     fn model() -> String {
-        let phrases: Vec<_> =
-            ["what are your opening hours", "opening hours", "goodbye"].map(words_of).into();
+        let phrases: Vec<_> = ["what are your opening hours", "opening hours", "goodbye"].map(whole).into();
         let background = ["the", "hours", "please"].map(|word| (word.to_owned(), 0.2));
         arpa(&phrases, &background)
     }

@@ -2,7 +2,7 @@
 
 use super::ENGINE;
 use crate::error::EngineError;
-use crate::language_model;
+use crate::language_model::{self, BEGIN, END};
 use crate::pronunciation::{Pronunciations, words_of};
 use std::collections::BTreeSet;
 use std::ffi::CString;
@@ -10,6 +10,37 @@ use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How people begin to say what they want.
+const OPENINGS: [&str; 24] = [
+    "could you tell me",
+    "can you tell me",
+    "could you",
+    "can you",
+    "can i",
+    "could i",
+    "please",
+    "i would like to",
+    "i'd like to",
+    "i want to",
+    "i need to",
+    "i have a question",
+    "do you have",
+    "do you know",
+    "is there",
+    "are there",
+    "hello",
+    "hi",
+    "good morning",
+    "excuse me",
+    "sorry",
+    "okay",
+    "my name is",
+    "thank you",
+];
+/// How they end it.
+const ENDINGS: [&str; 8] =
+    ["please", "thank you", "yes please", "no thank you", "no thanks", "that's all", "that is all", "then"];
 
 /// A dialogue's vocabulary, ready for decoders.
 #[derive(Debug)]
@@ -26,15 +57,14 @@ impl Vocabulary {
         everyday: &[(String, f64)],
         dictionary: &Pronunciations,
     ) -> Result<Self, EngineError> {
-        let mut phrases: Vec<Vec<String>> = phrases.iter().map(|phrase| words_of(phrase)).collect();
+        let phrases: Vec<Vec<String>> = phrases.iter().map(|phrase| words_of(phrase)).collect();
         let wanted: BTreeSet<&str> = phrases.iter().flatten().map(String::as_str).collect();
         let everyday_words = everyday.iter().map(|(word, _)| word.as_str());
-        let known = dictionary.of(wanted.iter().copied().chain(everyday_words));
+        let manners = OPENINGS.iter().chain(&ENDINGS).flat_map(|phrase| phrase.split(' '));
+        let known = dictionary.of(wanted.iter().copied().chain(everyday_words).chain(manners));
         let unknown: Vec<String> =
             wanted.iter().filter(|word| !known.contains_key(**word)).map(|word| (*word).to_owned()).collect();
-        for phrase in &mut phrases {
-            phrase.retain(|word| known.contains_key(word));
-        }
+        let phrases = lines(phrases, |word| known.contains_key(word));
         let background: Vec<_> =
             everyday.iter().filter(|(word, _)| known.contains_key(word)).cloned().collect();
         let mut words = Vec::new();
@@ -57,6 +87,22 @@ impl Vocabulary {
     pub fn unknown(&self) -> &[String] {
         &self.unknown
     }
+}
+
+/// What is said, as the language model counts it: the dialogue's phrases, whole, and what people put before
+/// and after them.
+fn lines(phrases: Vec<Vec<String>>, known: impl Fn(&str) -> bool) -> Vec<Vec<String>> {
+    let (begin, end) = (|| vec![BEGIN.to_owned()], || vec![END.to_owned()]);
+    let mut lines = Vec::new();
+    for mut phrase in phrases {
+        phrase.retain(|word| known(word));
+        if !phrase.is_empty() {
+            lines.push([begin(), phrase, end()].concat());
+        }
+    }
+    lines.extend(OPENINGS.iter().map(|phrase| [begin(), words_of(phrase)].concat()));
+    lines.extend(ENDINGS.iter().map(|phrase| [words_of(phrase), end()].concat()));
+    lines
 }
 
 /// A language model where the library can read it: it takes a path and nothing else.
