@@ -21,7 +21,8 @@ const SEARCH: &CStr = c"dialogue";
 pub struct Heard {
     /// Words in lower case, single spaces.
     pub text: String,
-    /// How sure it is, 0..=1.
+    /// How sure it is, 0..=1: the probability of these words against others that the sound could be, a
+    /// word's (geometric) mean. Right sentences have 0.3 and more; of a single word it says little.
     pub confidence: f32,
 }
 
@@ -171,7 +172,9 @@ impl Decoder {
             let score = (self.api.get_prob)(self.decoder.as_ptr());
             (self.api.exp)((self.api.get_logmath)(self.decoder.as_ptr()), score)
         };
-        Ok(Heard { text, confidence: (confidence as f32).clamp(0.0, 1.0) })
+        let words = text.split(' ').count() as f64;
+        let confidence = if text.is_empty() { 0.0 } else { confidence.clamp(0.0, 1.0).powf(1.0 / words) };
+        Ok(Heard { text, confidence: confidence as f32 })
     }
 
     /// Forgets an utterance that is not finished.

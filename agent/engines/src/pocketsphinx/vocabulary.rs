@@ -39,8 +39,8 @@ const OPENINGS: [&str; 24] = [
     "thank you",
 ];
 /// How they end it.
-const ENDINGS: [&str; 8] =
-    ["please", "thank you", "yes please", "no thank you", "no thanks", "that's all", "that is all", "then"];
+const ENDINGS: [&str; 7] =
+    ["please", "thank you", "yes please", "no thank you", "no thanks", "that's all", "that is all"];
 
 /// A dialogue's vocabulary, ready for decoders.
 #[derive(Debug)]
