@@ -16,7 +16,8 @@ fuzz_target!(|data: &[u8]| {
     let mut callee = party();
     match callee.answer(data) {
         Ok((answer, _)) => {
-            assert!(answer.is_ascii());
+            // A stream that we refuse is named as the peer named it; no line of theirs begins in ours.
+            assert_eq!(answer.matches('\r').count(), answer.lines().count());
             // The same offer again is a refresh and changes nothing of what was agreed.
             let agreed = callee.session().cloned();
             let again = callee.answer(data).map(|(_, session)| session).ok();

@@ -135,3 +135,100 @@ fn what_is_built_is_parsed_back() {
     assert_eq!(m.header_named("x-custom").unwrap(), "v w");
     assert_eq!(m.body_of("application/dtmf-relay").unwrap(), &b"Signal=1\r\n"[..]);
 }
+
+#[test]
+fn a_bare_cr_smuggles_no_header() {
+    for text in [
+        &b"OPTIONS sip:a SIP/2.0\r\nX: 1\rVia: y\r\n\r\n"[..],
+        b"OPTIONS sip:a SIP/2.0\r\nX\r: 1\r\n\r\n",
+        b"OPTIONS sip:a SIP/2.0\r\nX: 1\r\n \r2\r\n\r\n",
+    ] {
+        assert_eq!(Message::parse(Bytes::from_static(text)).unwrap_err().wrong, Wrong::Header);
+    }
+}
+
+#[test]
+fn a_line_without_a_colon_does_not_take_that_of_the_next() {
+    assert_eq!(fault("OPTIONS sip:a SIP/2.0\nSubject\nVia: x\n\n"), Wrong::Header);
+    assert_eq!(fault("OPTIONS sip:a SIP/2.0\nVia\n: x\n\n"), Wrong::Header);
+}
+
+#[test]
+fn bare_line_feeds_end_lines_too() {
+    let m = Message::parse(Bytes::from_static(b"OPTIONS sip:a SIP/2.0\nCall-ID: x\n y\n\nbody")).unwrap();
+    assert_eq!(m.header_named("call-id").unwrap(), "x y");
+    assert_eq!(m.body(), &b"body"[..]);
+}
+
+#[test]
+fn what_would_make_a_call_that_cannot_be_ended_is_refused() {
+    let with = |from: &str, to: &str| parse(&INVITE.replace(from, to)).check().unwrap_err().wrong;
+    assert_eq!(with("tag=1928", "tag=19\u{1}28"), Wrong::Malformed("From"));
+    assert_eq!(with("tag=1928", "tag=19 28"), Wrong::Malformed("From"));
+    assert_eq!(with("a84@pc33", "a84\u{0}@pc33"), Wrong::Malformed("Call-ID"));
+    assert_eq!(
+        with("<sip:alice@pc33.example.com>", "<sip:alice@pc33 .example.com>"),
+        Wrong::Malformed("Contact")
+    );
+    assert_eq!(with("Contact", "Record-Route: <sip:h:99999;lr>\nContact"), Wrong::Malformed("Record-Route"));
+    assert_eq!(with("INVITE sip:bob@example.com ", "INVITE sip:bob@example.com:x "), Wrong::RequestUri);
+}
+
+#[test]
+fn a_via_that_is_no_utf8_is_not_passed_over_for_the_next() {
+    let text =
+        INVITE.replace('\n', "\r\n").replacen("Via: ", "Via: SIP/2.0/UDP ~;branch=z9hG4bKx\r\nVia: ", 1);
+    let bytes: Vec<u8> = text.bytes().map(|b| if b == b'~' { 0xff } else { b }).collect();
+    assert_eq!(Message::parse(bytes.into()).unwrap().check().unwrap_err().wrong, Wrong::Malformed("Via"));
+}
+
+#[test]
+fn a_response_is_checked_for_what_an_ack_copies() {
+    let response = |to: &str| {
+        parse(&format!(
+            "SIP/2.0 486 Busy Here\nVia: SIP/2.0/UDP h;branch=z9hG4bKx\nFrom: <sip:a@b>;tag=1\nTo: {to}\nCall-ID: x\nCSeq: 1 INVITE\n\n"
+        ))
+        .check()
+    };
+    assert!(response("<sip:c@d>;tag=2").is_ok());
+    assert_eq!(response("\"<sip:c@d>;tag=2").unwrap_err().wrong, Wrong::Malformed("To"));
+}
+
+#[test]
+fn a_telephone_number_is_called_and_is_an_identity() {
+    let m = parse(
+        &INVITE
+            .replace("INVITE sip:bob@example.com", "INVITE tel:+1-555-0101;phone-context=x")
+            .replace("Contact:", "P-Asserted-Identity: \"Ann\" <tel:+15550100>\nContact:"),
+    );
+    m.check().unwrap();
+    assert_eq!(m.request_uri().unwrap().user_unescaped(), "+15550101");
+    let identity = NameAddr::parse(m.header(HeaderName::PAssertedIdentity).unwrap()).unwrap();
+    assert_eq!((identity.display().as_ref(), identity.uri().unwrap().scheme), ("Ann", Scheme::Tel));
+}
+
+#[test]
+fn every_compact_form_of_a_call_is_read() {
+    let m = parse(
+        "INVITE sip:a@b SIP/2.0\nv: SIP/2.0/UDP h;branch=z9hG4bKx\nf: <sip:c@d>;tag=1\nt: <sip:a@b>\ni: x\nCSeq: 1 INVITE\n\
+         m: <sip:c@h>\nk: timer\nx: 1800;refresher=uas\nr: <sip:e@f>\nb: <sip:g@h>\ns: hello\ne: identity\nc: application/sdp\nl: 3\n\nv=0",
+    );
+    m.check().unwrap();
+    assert_eq!(m.session_expires().unwrap().refresher, Some(Refresher::Uas));
+    assert!(m.lists(HeaderName::Supported, "timer"));
+    assert_eq!(m.header(HeaderName::ReferTo), Some("<sip:e@f>"));
+    assert_eq!(m.header(HeaderName::ReferredBy), Some("<sip:g@h>"));
+    assert_eq!(m.header(HeaderName::ContentEncoding), Some("identity"));
+    assert_eq!(m.body_of("application/sdp").unwrap(), &b"v=0"[..]);
+}
+
+#[test]
+fn sdp_is_found_in_a_multipart_and_one_level_deeper() {
+    let sdp = "--in\nContent-Type: application/sdp\nContent-Disposition: session\n\nv=0\n--in--";
+    let text = INVITE.split("Content-Type").next().unwrap().to_owned()
+        + "Content-Type: Multipart/Mixed; boundary=\"out\"\n\n--out\nContent-Type: multipart/alternative;boundary=in\n\n"
+        + sdp
+        + "\n--out\nContent-Type: application/isup\n\n\u{1}\u{2}\n--out--\n";
+    assert_eq!(parse(&text).body_of("application/sdp").unwrap(), &b"v=0"[..]);
+    assert_eq!(parse(&text).body_of("application/isup").unwrap(), &b"\x01\x02"[..]);
+}

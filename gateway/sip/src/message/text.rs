@@ -76,11 +76,11 @@ pub struct Params<'a> {
 }
 
 impl<'a> Params<'a> {
-    /// Parameters in `text`, which may begin with a semicolon.
+    /// Parameters in `text`, which may begin with semicolons.
     #[must_use]
     pub fn new(text: &'a str) -> Self {
         let text = text.trim_ascii();
-        Self { text: text.strip_prefix(';').unwrap_or(text) }
+        Self { text: text.trim_start_matches(';') }
     }
 
     /// As written.
