@@ -70,6 +70,9 @@ impl Endpoint {
         let Some(tx) = self.clients.get_mut(id) else { return };
         let (handle, purpose) = (tx.call, tx.purpose);
         if status < 200 {
+            if !tx.is_open() {
+                return;
+            }
             tx.provisional(now, times);
             if purpose == Purpose::Invite && self.call(handle).is_err() {
                 // Given up before anything was heard: now there is somebody to tell (RFC 3261 §9.1).
@@ -269,15 +272,14 @@ impl Endpoint {
     pub(super) fn send_cancel(&mut self, now: Time, handle: CallHandle, id: Id) {
         let ends = now + self.times.timeout();
         let Some(tx) = self.clients.get_mut(id) else { return };
-        tx.end_by(ends);
-        let flow = tx.flow;
-        let Ok(sent) = Message::parse(tx.request.clone()) else { return };
-        let number = sent.via().ok().and_then(|v| v.our_branch());
-        self.arm_client(id);
-        let Some(number) = number.filter(|n| !self.client_keys.contains_key(&client_key(*n, "CANCEL")))
-        else {
+        // The key of an INVITE is the number of its branch.
+        let (flow, number) = (tx.flow, tx.key);
+        if self.client_keys.contains_key(&client_key(number, "CANCEL")) {
             return;
-        };
+        }
+        tx.end_by(ends);
+        let Ok(sent) = Message::parse(tx.request.clone()) else { return };
+        self.arm_client(id);
         if let Ok(bytes) = cancel_of(&sent) {
             self.launch(now, Purpose::Cancel, handle, number, (flow, None, bytes));
         }

@@ -25,7 +25,8 @@ pub enum Output {
     },
     /// Something happened to a call.
     Event(Event),
-    /// A message of a call passed, in either direction; for its timeline. Repetitions come too.
+    /// A message of a call passed, in either direction; for its timeline. Repetitions come too, and what
+    /// a call leaves behind comes after its end: the ACK of a refusal, the answer to a last BYE.
     Trace {
         /// The call.
         call: CallHandle,

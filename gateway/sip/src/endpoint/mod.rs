@@ -191,7 +191,8 @@ impl Endpoint {
     pub fn receive(&mut self, now: Time, flow: Flow, bytes: Bytes) {
         self.receive_bytes(now, flow, bytes);
     }
-    /// A flow broke or could not be opened; `sent` of its requests are answered 503 inside.
+    /// A flow broke or could not be opened. Requests under way on it take their other path, if they have
+    /// one (a datagram for a large one, a new connection to the Contact), else they count as answered 503.
     pub fn transport_failed(&mut self, now: Time, flow: Flow) {
         self.flow_failed(now, flow);
     }

@@ -122,3 +122,15 @@ fn a_caller_that_hangs_up_before_its_own_ack_arrives_is_heard() {
     assert_eq!(Pair::times_of(&pair.b, "200 INVITE"), [0], "who hung up needs no more of them");
     pair.assert_empty();
 }
+
+#[test]
+fn a_ringing_that_comes_late_is_no_reason_to_cancel_a_call_that_was_answered() {
+    let mut pair = Pair::new();
+    let (ours, _) = pair.connected();
+    pair.a.endpoint.hang_up(pair.now, ours, "").unwrap();
+    pair.settle();
+    let trying = pair.b.sent[0].1.bytes().clone();
+    pair.a.endpoint.receive(pair.now, pair.flow(), trying);
+    pair.settle();
+    assert_eq!(Pair::names(&pair.a, 0), ["INVITE", "ACK", "BYE"]);
+}
