@@ -109,25 +109,41 @@ impl Gateway {
     }
 
     /// Waits until a condition holds; the test fails with the log when it does not within 20 s.
-    pub fn wait_until(&mut self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
-        let end = Instant::now() + Duration::from_secs(20);
+    pub fn wait_until(&mut self, what: &str, holds: impl FnMut(&Self) -> bool) {
+        self.wait(Duration::from_secs(20), what, holds);
+    }
+
+    fn wait(&mut self, patience: Duration, what: &str, mut holds: impl FnMut(&Self) -> bool) {
+        let end = Instant::now() + patience;
         while !holds(self) {
             if let Ok(Some(status)) = self.child.try_wait() {
                 panic!("the program ended ({status}) while waiting for: {what}\n{}", self.log());
             }
-            assert!(Instant::now() < end, "not within 20 s: {what}\n{}", self.log());
+            assert!(Instant::now() < end, "not within {patience:?}: {what}\n{}", self.log());
             std::thread::sleep(Duration::from_millis(20));
         }
     }
 
-    /// Waits until no call, leg, socket, port or agent session is left.
+    /// Waits until no call, leg, port, room or agent session is left. Transactions linger for 32 s after
+    /// the last call (timers H, I and J of RFC 3261): [`Gateway::wait_until_nothing_is_left`] waits for them.
     pub fn wait_until_idle(&mut self) {
-        self.wait_until("nothing left after the calls", |g| {
-            let status = g.json(&["status"]);
-            ["calls", "transactions", "dialogs", "legs", "ports", "agents", "rooms"]
-                .iter()
-                .all(|key| status.get("counts").and_then(|c| c.get(key)).and_then(Value::as_u64) == Some(0))
+        const KINDS: [&str; 7] = ["calls", "dialogs", "legs", "ports", "agents", "rooms", "participants"];
+        self.wait_until("no call is left", |g| {
+            g.counts().iter().all(|(k, n)| *n == 0 || !KINDS.contains(&k.as_str()))
         });
+    }
+
+    /// Waits until everything that the program counts is zero: transactions and connections, too.
+    pub fn wait_until_nothing_is_left(&mut self) {
+        self.wait(Duration::from_secs(60), "nothing is left", |g| g.counts().iter().all(|(_, n)| *n == 0));
+    }
+
+    /// What the program holds, by kind.
+    #[must_use]
+    pub fn counts(&self) -> Vec<(String, u64)> {
+        let status = self.json(&["status"]);
+        let counts = status["counts"].as_object().expect("counts");
+        counts.iter().map(|(kind, n)| (kind.clone(), n.as_u64().expect("a number"))).collect()
     }
 
     /// Sends a signal.

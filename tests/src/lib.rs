@@ -5,6 +5,9 @@
 //! [`sipp`], [`baresip`] are strangers that call it; [`wire`] sends what no good phone would;
 //! [`malform`] makes malformed input of every kind; [`ears`] judges sound: tones by Goertzel, speech by Whisper.
 
+// Tests may fail, and say so by a panic.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 pub mod baresip;
 pub mod ears;
 pub mod gateway;
@@ -13,6 +16,12 @@ pub mod sipp;
 pub mod wire;
 
 use std::net::UdpSocket;
+
+/// Is only what takes seconds wanted (`tests/run --quick`)?
+#[must_use]
+pub fn is_quick() -> bool {
+    std::env::var("TRUNKLINE_TEST_MODE").is_ok_and(|mode| mode == "quick")
+}
 
 /// A UDP port of loopback that nobody holds, with the next one free as well.
 #[must_use]
