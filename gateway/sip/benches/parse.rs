@@ -20,14 +20,14 @@ fn bytes() -> Bytes {
 }
 
 /// Lines found, names recognised, body measured.
-#[divan::bench(sample_size = 1000)]
+#[divan::bench(sample_size = 100)]
 fn invite_framed(bencher: Bencher<'_, '_>) {
     let bytes = bytes();
     bencher.bench_local(|| Message::parse(black_box(bytes.clone())).unwrap());
 }
 
 /// And Via, From, To, Contact with their URIs, CSeq, Call-ID read.
-#[divan::bench(sample_size = 1000)]
+#[divan::bench(sample_size = 100)]
 fn invite_framed_and_six_headers_typed(bencher: Bencher<'_, '_>) {
     let bytes = bytes();
     bencher.bench_local(|| {
@@ -39,14 +39,14 @@ fn invite_framed_and_six_headers_typed(bencher: Bencher<'_, '_>) {
 }
 
 /// And everything that a request is checked for before a call is made of it.
-#[divan::bench(sample_size = 1000)]
+#[divan::bench(sample_size = 100)]
 fn invite_framed_and_checked(bencher: Bencher<'_, '_>) {
     let bytes = bytes();
     bencher.bench_local(|| Message::parse(black_box(bytes.clone())).unwrap().check().unwrap());
 }
 
 /// Out of a stream.
-#[divan::bench(sample_size = 1000)]
+#[divan::bench(sample_size = 100)]
 fn invite_cut_out_of_a_stream(bencher: Bencher<'_, '_>) {
     let bytes = bytes();
     bencher.with_inputs(|| BytesMut::from(&bytes[..])).bench_local_values(|stream| {
@@ -60,7 +60,7 @@ fn invite_cut_out_of_a_stream(bencher: Bencher<'_, '_>) {
 }
 
 /// The answer with all that is copied from the request.
-#[divan::bench(sample_size = 1000)]
+#[divan::bench(sample_size = 100)]
 fn response_200_built(bencher: Bencher<'_, '_>) {
     let message = Message::parse(bytes()).unwrap();
     bencher.bench_local(|| {

@@ -14,13 +14,13 @@ fn main() {
 mod framed {
     use super::*;
 
-    #[divan::bench(sample_size = 1000)]
+    #[divan::bench(sample_size = 100)]
     fn trunkline(bencher: Bencher<'_, '_>) {
         let bytes = Bytes::from(invite::invite());
         bencher.bench_local(|| trunkline_sip::Message::parse(black_box(bytes.clone())).unwrap());
     }
 
-    #[divan::bench(sample_size = 1000)]
+    #[divan::bench(sample_size = 100)]
     fn rsipstack(bencher: Bencher<'_, '_>) {
         let bytes = Bytes::from(invite::invite());
         bencher.bench_local(|| rsipstack::sip::SipMessage::try_from(black_box(bytes.clone())).unwrap());
@@ -31,7 +31,7 @@ mod framed {
 mod framed_and_six_headers_typed {
     use super::*;
 
-    #[divan::bench(sample_size = 1000)]
+    #[divan::bench(sample_size = 100)]
     fn trunkline(bencher: Bencher<'_, '_>) {
         let bytes = Bytes::from(invite::invite());
         bencher.bench_local(|| {
@@ -42,7 +42,7 @@ mod framed_and_six_headers_typed {
         });
     }
 
-    #[divan::bench(sample_size = 1000)]
+    #[divan::bench(sample_size = 100)]
     fn rsipstack(bencher: Bencher<'_, '_>) {
         use rsipstack::sip::{HeadersExt, SipMessage, headers::untyped::ToTypedHeader};
         let bytes = Bytes::from(invite::invite());
