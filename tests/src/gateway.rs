@@ -113,7 +113,8 @@ impl Gateway {
         self.wait(Duration::from_secs(20), what, holds);
     }
 
-    fn wait(&mut self, patience: Duration, what: &str, mut holds: impl FnMut(&Self) -> bool) {
+    /// [`Gateway::wait_until`] with a limit of its own.
+    pub fn wait(&mut self, patience: Duration, what: &str, mut holds: impl FnMut(&Self) -> bool) {
         let end = Instant::now() + patience;
         while !holds(self) {
             if let Ok(Some(status)) = self.child.try_wait() {
@@ -136,6 +137,12 @@ impl Gateway {
     /// Waits until everything that the program counts is zero: transactions and connections, too.
     pub fn wait_until_nothing_is_left(&mut self) {
         self.wait(Duration::from_secs(60), "nothing is left", |g| g.counts().iter().all(|(_, n)| *n == 0));
+    }
+
+    /// One number of `trunkline status`: `counts` or `totals`, and which.
+    #[must_use]
+    pub fn number(&self, group: &str, key: &str) -> u64 {
+        self.json(&["status"])[group][key].as_u64().unwrap_or_else(|| panic!("status has no {group}.{key}"))
     }
 
     /// What the program holds, by kind.
