@@ -107,9 +107,15 @@ fn main() {
                 AgentEvent::Transcript { caller: true, text, .. } => Some(text.as_str()),
                 _ => None,
             });
+            let agent = talk.told.iter().find_map(|e| match e {
+                AgentEvent::Latency { end_of_turn, first_sound } => {
+                    Some((end_of_turn.as_millis(), first_sound.as_millis()))
+                }
+                _ => None,
+            });
+            let sign = if right { "+" } else { "-" };
             println!(
-                "{voice:?}: {} {text:?} heard as {heard:?}, answered after {wait:?}",
-                if right { "+" } else { "-" }
+                "{sign} {voice:?} {text:?} heard as {heard:?}: {wait:?}; turn and sound in ms: {agent:?}"
             );
             waits.extend(wait);
         }

@@ -151,4 +151,23 @@ impl Dialogue {
     pub fn failure(&self) -> &str {
         &self.failure
     }
+
+    /// Texts that are the same for every call, the facts of the file in their places: worth rendering ahead.
+    #[must_use]
+    pub fn fixed_texts(&self) -> Vec<String> {
+        let value = |name: &str| self.facts.iter().find(|(fact, _)| fact == name).map(|(_, value)| value);
+        let fixed = |template: &&Template| template.names().all(|name| value(name).is_some());
+        let fill =
+            |template: &Template| template.fill(|name| value(name).map(|value| template::spoken(value)));
+        let replies = self.intents.iter().map(|intent| &intent.reply);
+        let replies =
+            replies.chain(self.menus.iter().flat_map(|menu| menu.keys.iter().map(|(_, reply)| reply)));
+        let replies = replies.chain(self.slots.iter().map(|slot| &slot.then));
+        let replies =
+            replies.chain([&self.no_match, &self.no_input].into_iter().filter_map(|r| r.then.as_ref()));
+        let prompts = self.no_match.says.iter().chain(&self.no_input.says);
+        let prompts = prompts.chain(self.menus.iter().map(|menu| &menu.say));
+        let prompts = prompts.chain(self.slots.iter().flat_map(|slot| slot.again.iter().chain([&slot.ask])));
+        replies.flat_map(|reply| &reply.says).chain(prompts).filter(fixed).map(fill).collect()
+    }
 }

@@ -179,6 +179,15 @@ fn the_example_of_the_documentation_is_a_dialogue() {
 }
 
 #[test]
+fn texts_that_are_the_same_for_every_call_can_be_rendered_ahead() {
+    let texts = Dialogue::parse("flow.yaml", FLOW).unwrap().fixed_texts();
+    for fixed in ["We are open nine to five.", "First joke.", "What is your name?", "Hello?"] {
+        assert!(texts.iter().any(|text| text == fixed), "{fixed}");
+    }
+    assert!(!texts.iter().any(|text| text.contains("It is")), "the time changes");
+}
+
+#[test]
 fn the_time_is_told_where_the_dialogue_lives() {
     let mut talk = flow();
     talk.set_clock(14 * 3_600 + 30 * 60);

@@ -89,7 +89,7 @@ type Prepared = (Weak<Dialogue>, Arc<[Kept]>);
 /// The agent thread, as the signalling sees it. It ends when this is dropped.
 #[derive(Debug)]
 pub struct AgentHost {
-    engines: Engines,
+    engines: Arc<Engines>,
     fault: Option<String>,
     limit: usize,
     count: Arc<AtomicUsize>,
@@ -114,6 +114,9 @@ const COMMANDS: usize = 4_096;
 /// Events that wait for the signalling; a session keeps what does not fit.
 const EVENTS: usize = 4_096;
 
+/// Texts of a dialogue that are rendered ahead: what the voice keeps, holds about that much.
+const REHEARSED: usize = 64;
+
 impl AgentHost {
     /// Opens the speech engines and starts the thread. A missing engine is no error here: `engine_fault`
     /// tells it, and `open` refuses.
@@ -122,6 +125,7 @@ impl AgentHost {
     /// The thread cannot be started.
     pub fn start(sessions: usize, wake: Wake) -> Result<(Self, Events), HostError> {
         let (engines, fault) = Engines::open();
+        let engines = Arc::new(engines);
         let (commands, queue) = sync_channel(COMMANDS);
         let (told, events) = sync_channel(EVENTS);
         let count = Arc::new(AtomicUsize::new(0));
@@ -140,8 +144,8 @@ impl AgentHost {
         self.fault.clone()
     }
 
-    /// Renders what a dialogue always says (its greeting) ahead of the first call, on the thread that asks:
-    /// some 100 ms. A dialogue that was not prepared is spoken all the same, a little later.
+    /// Renders what a dialogue always says ahead of the first call: its greeting on the thread that asks (some
+    /// 100 ms), its other fixed texts on a thread that ends when it has done so. A dialogue that was not prepared is spoken all the same, a little later.
     pub fn prepare(&self, dialogue: &Arc<Dialogue>) {
         let greeting = Conversation::new(Arc::clone(dialogue), Vec::new()).begin().text;
         let texts = [greeting, dialogue.failure().to_owned()];
@@ -155,6 +159,15 @@ impl AgentHost {
         let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
         prepared.retain(|(of, _)| of.upgrade().is_some_and(|of| !Arc::ptr_eq(&of, dialogue)));
         prepared.push((Arc::downgrade(dialogue), kept.into()));
+        let (engines, texts) = (Arc::clone(&self.engines), dialogue.fixed_texts());
+        let spoken = std::thread::Builder::new().name("rehearsal".to_owned()).spawn(move || {
+            for text in texts.iter().take(REHEARSED) {
+                let _kept_by_the_voice = engines.render(text);
+            }
+        });
+        if let Err(error) = spoken {
+            tracing::warn!(%error, "no thread to rehearse on: first answers come some 50 ms later");
+        }
     }
 
     /// A session begins: the greeting is heard at once.

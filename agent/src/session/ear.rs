@@ -2,6 +2,7 @@
 //! call costs next to nothing.
 
 use crate::provider::Vad;
+use std::time::Duration;
 use trunkline_media::resample::{RateError, Resampler};
 
 /// Samples of 20 ms at the highest rate.
@@ -26,9 +27,19 @@ pub(super) struct Ear {
     pending: usize,
     /// The network has not heard what came last.
     asleep: bool,
+    /// What the network says: right, but late by up to 300 ms at the end of speech.
     voice: bool,
     in_a_row: u8,
+    /// Mean square of the loudest moment, slowly forgotten.
+    peak: f32,
+    /// Frames since there was more than an echo of it.
+    quiet: u8,
 }
+
+/// Frames of quiet that end a voice: shorter ones are the closures of p, t and k.
+const QUIET: u8 = 3;
+/// Quiet is 30 dB below the loudest moment, or what the gate takes for background.
+const ECHO: f32 = 0.001;
 
 impl std::fmt::Debug for Ear {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -52,6 +63,8 @@ impl Ear {
             asleep: true,
             voice: false,
             in_a_row: 0,
+            peak: 0.0,
+            quiet: QUIET,
         })
     }
 
@@ -65,7 +78,11 @@ impl Ear {
             end.copy_from_slice(new);
         }
         self.pending += n;
-        let open = self.gate.is_open(frame) || self.voice;
+        let power = power(frame);
+        let open = self.gate.is_open(power) || self.voice;
+        self.peak = power.max(self.peak * 0.995);
+        let loud = power > self.gate.threshold().max(self.peak * ECHO);
+        self.quiet = if loud { 0 } else { self.quiet.saturating_add(1) };
         while self.pending >= self.window {
             let from = self.line.len() - self.pending;
             self.pending -= self.window;
@@ -76,7 +93,12 @@ impl Ear {
                 self.in_a_row = 0;
             }
         }
-        self.voice
+        self.voice && self.quiet < QUIET
+    }
+
+    /// How long ago the sound ended that is not voice any more.
+    pub(super) fn silent_for(&self) -> Duration {
+        Duration::from_millis(20 * u64::from(self.quiet.min(QUIET)))
     }
 
     /// The window that begins at `from`. After a sleep the network first hears the two before it.
@@ -127,14 +149,22 @@ impl Default for Gate {
 }
 
 impl Gate {
-    fn is_open(&mut self, frame: &[i16]) -> bool {
-        let sum: i64 = frame.iter().map(|s| i64::from(i32::from(*s) * i32::from(*s))).sum();
-        let power = sum as f32 / frame.len().max(1) as f32;
-        let loud = power > (self.floor * MARGIN).clamp(SOFTEST, LOUDEST);
+    fn threshold(&self) -> f32 {
+        (self.floor * MARGIN).clamp(SOFTEST, LOUDEST)
+    }
+
+    fn is_open(&mut self, power: f32) -> bool {
+        let loud = power > self.threshold();
         self.floor = power.min(self.floor * RISE).max(1.0);
         self.frames_left = if loud { OPEN_FOR } else { self.frames_left.saturating_sub(1) };
         self.frames_left > 0
     }
+}
+
+/// Mean square.
+fn power(frame: &[i16]) -> f32 {
+    let sum: i64 = frame.iter().map(|s| i64::from(i32::from(*s) * i32::from(*s))).sum();
+    sum as f32 / frame.len().max(1) as f32
 }
 
 /// The sound of the last moments, for a recogniser that is started when the voice has begun already.

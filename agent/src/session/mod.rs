@@ -194,6 +194,7 @@ impl Session {
             let voice = self.ear.listen(samples);
             self.pre_roll.push(samples);
             let begun = self.hearing.is_some();
+            let at = if voice { at } else { at.saturating_sub(self.ear.silent_for()) };
             self.arbiter.voice(at, voice);
             if begun {
                 push(&mut *self.stt, self.hearing.as_mut(), samples);

@@ -72,13 +72,13 @@ impl Scene {
 }
 
 #[test]
-fn a_turn_is_heard_from_its_first_voice_and_ends_after_half_a_second() {
+fn a_turn_is_heard_from_its_first_voice_and_ends_after_600_ms() {
     let mut scene = Scene::new();
     assert_eq!(scene.run(600, true), [Output::Hear(Generation(1))]);
     assert_eq!(scene.run(300, false), [Output::Finish(Generation(1))]);
     scene.heard("good evening", true, false);
     scene.run(400, false);
-    assert_eq!(scene.committed_after(), Some(("good evening".to_owned(), 500)));
+    assert_eq!(scene.committed_after(), Some(("good evening".to_owned(), 600)));
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn what_can_mean_one_thing_only_ends_the_turn_sooner() {
     assert_eq!(scene.run(180, false), [Output::Finish(Generation(1))]);
     scene.heard("opening hours", true, true);
     scene.run(300, false);
-    assert_eq!(scene.committed_after(), Some(("opening hours".to_owned(), 300)));
+    assert_eq!(scene.committed_after(), Some(("opening hours".to_owned(), 320)));
 }
 
 #[test]
