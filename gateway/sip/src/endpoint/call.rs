@@ -205,10 +205,24 @@ impl Endpoint {
 
     /// The call is over.
     pub(super) fn end(&mut self, now: Time, handle: CallHandle, end: End) {
-        // An offer that the application was still to answer has nobody to answer it any more.
-        self.refuse_theirs(now, handle);
+        self.close_open(now, handle);
         if self.drop_call(handle).is_some() {
             self.event(Event::Ended { call: handle, end });
+        }
+    }
+
+    /// What the end of a call leaves open: an offer that the application was still to answer has nobody to
+    /// answer it any more, and an INVITE that was heard of would wait for its final response for ever.
+    pub(super) fn close_open(&mut self, now: Time, handle: CallHandle) {
+        self.refuse_theirs(now, handle);
+        let until = now + self.times.timeout();
+        let Ok(call) = self.call(handle) else { return };
+        let ours = [call.offer.as_ref().and_then(|o| o.tx), call.outgoing.as_ref().map(|o| o.tx)];
+        for id in ours.into_iter().flatten() {
+            if let Some(tx) = self.clients.get_mut(id) {
+                tx.end_by(until);
+                self.arm_client(id);
+            }
         }
     }
 

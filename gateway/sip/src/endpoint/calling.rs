@@ -236,7 +236,7 @@ impl Endpoint {
 
     /// A call of ours has failed.
     pub(super) fn rejected(&mut self, now: Time, handle: CallHandle, status: u16, response: Option<Message>) {
-        self.refuse_theirs(now, handle);
+        self.close_open(now, handle);
         if self.drop_call(handle).is_some() {
             self.event(Event::Rejected { call: handle, status, response });
         }

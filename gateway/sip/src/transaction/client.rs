@@ -6,6 +6,9 @@ use crate::timers::{Armed, earlier};
 use crate::{Flow, Time};
 use bytes::Bytes;
 
+/// How long a re-INVITE that was heard may take.
+const RENEGOTIATION: Time = Time::from_secs(180);
+
 /// What the request is for; who is told of its outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
@@ -118,18 +121,20 @@ impl Client {
     }
 
     pub fn provisional(&mut self, now: Time, times: Times) {
-        if !self.is_open() {
+        // Only the first one counts: a later one must not take back the end that CANCEL has set.
+        if self.state != ClientState::Calling {
             return;
         }
-        let first = self.state == ClientState::Calling;
         if self.fallback.take().is_some() {
             self.repeat_at = None;
         }
         self.state = ClientState::Proceeding;
         if self.purpose.is_invite() {
             self.repeat_at = None;
-            self.ends_at = None;
-        } else if first && self.repeat_at.is_some() {
+            // A call may ring as long as the application likes; a call that is up must not wait for an
+            // answer to its re-INVITE for ever (the three minutes of timer C, §16.6).
+            self.ends_at = (self.purpose != Purpose::Invite).then(|| now + RENEGOTIATION);
+        } else if self.repeat_at.is_some() {
             self.interval = times.t2;
             self.repeat_at = Some(now + times.t2);
         }

@@ -4,6 +4,7 @@
 
 mod auth;
 mod calls;
+mod chance;
 mod forks;
 mod network;
 mod offers;
