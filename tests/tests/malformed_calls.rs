@@ -59,8 +59,10 @@ impl Gateway {
                 Output::Send { bytes, .. } => {
                     let message = match Message::parse(bytes) {
                         Ok(message) => message,
-                        // The 513 to a request of too many headers has them all, and ours.
-                        Err(fault) if fault.wrong == Wrong::TooManyHeaders => continue,
+                        // The refusal of a giant has all that it copies, and a little of ours.
+                        Err(fault) if matches!(fault.wrong, Wrong::TooManyHeaders | Wrong::TooLarge) => {
+                            continue;
+                        }
                         Err(fault) => panic!("what we send is unsound: {fault}"),
                     };
                     if message.is_request() {
