@@ -109,7 +109,7 @@ impl Endpoint {
         let stale: Vec<Id> = self
             .calls
             .iter()
-            .filter(|(_, c)| flow.connection.is_some() && c.dialog.flow.connection == flow.connection)
+            .filter(|(_, c)| c.dialog.flow.connection.is_some() && same_path(&c.dialog.flow, &flow))
             .map(|(id, _)| id)
             .collect();
         for id in stale {
@@ -149,10 +149,10 @@ impl Endpoint {
     }
 }
 
-/// Is a request on the path that failed? A connection is named by its number; one that was yet to be
-/// opened, by the peer's address.
+/// Is this the path that failed? A connection is named by its number; where one side does not know it,
+/// because it was asked for before it was opened, by the peer's address.
 fn same_path(used: &Flow, failed: &Flow) -> bool {
     used.transport == failed.transport
         && used.remote == failed.remote
-        && (used.connection == failed.connection || used.connection.is_none())
+        && (used.connection == failed.connection || used.connection.is_none() || failed.connection.is_none())
 }
