@@ -43,7 +43,12 @@ impl Call {
 
     /// Says this (or nothing) and listens, until `enough` or a minute has passed.
     fn until(&mut self, words: &str, enough: impl Fn(&[AgentEvent]) -> bool) {
-        let mut caller = self.host.render(words).unwrap().into_iter();
+        let caller = self.host.render(words).unwrap();
+        self.until_with(words, caller, enough);
+    }
+
+    fn until_with(&mut self, words: &str, caller: Vec<i16>, enough: impl Fn(&[AgentEvent]) -> bool) {
+        let mut caller = caller.into_iter();
         let begun = Instant::now();
         let mut next = begun;
         while !enough(&self.said) {
@@ -88,6 +93,24 @@ fn a_caller_who_talks_over_the_greeting_is_answered_and_hung_up_on_after_goodbye
         assert!(call.opened.elapsed() < Duration::from_secs(90), "the session stays");
         std::thread::yield_now();
     }
+}
+
+#[test]
+fn a_door_that_slams_during_the_greeting_does_not_end_it() {
+    let mut call = Call::open();
+    call.until("", |said| said.contains(&AgentEvent::State("speaking")));
+    let mut seed = 1u32;
+    let mut slam = vec![0; 8_000];
+    slam.extend((0..4_800).map(|n| {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let fading = 12_000 - 2 * n;
+        ((i64::from(seed >> 16) - 32_768) * fading / 32_768) as i16
+    }));
+    call.until_with("a slam", slam, |said| said.iter().any(|e| matches!(e, AgentEvent::Transcript { .. })));
+    println!("{:?}", call.said);
+    let whole =
+        |e: &AgentEvent| matches!(e, AgentEvent::Transcript { caller: false, interrupted: false, .. });
+    assert!(call.said.iter().any(whole), "{:?}", call.said);
 }
 
 #[test]

@@ -13,7 +13,7 @@ mod fakes;
 mod tests;
 
 use crate::dialogue::{Conversation, Dialogue};
-use crate::host::AgentEvent;
+use crate::event::AgentEvent;
 use crate::provider::{Generation, Stt, SttEvent, Tts, Vad};
 use crate::turn::{Arbiter, Meaning, Output, Time, Timing};
 use ear::{Ear, LONGEST_FRAME, PreRoll};
@@ -49,6 +49,8 @@ pub struct Setup {
 
 /// Frames that are heard in one tick at most; more of a backlog is heard in the next ones.
 const CATCH_UP: usize = 10;
+/// Without a frame for so long the caller's voice is taken to be off.
+const LOST: Time = Time::from_millis(100);
 /// Events that may wait to be fetched.
 const EVENTS: usize = 256;
 /// Failures of recognition in a row that end the call.
@@ -73,6 +75,7 @@ pub struct Session {
     state: &'static str,
     unix: u64,
     now: Time,
+    last_frame: Time,
     failures: u32,
 }
 
@@ -108,6 +111,7 @@ impl Session {
             state: "",
             unix,
             now: Time::ZERO,
+            last_frame: Time::ZERO,
             failures: 0,
         })
     }
@@ -133,7 +137,7 @@ impl Session {
     /// The caller pressed a key.
     pub fn key(&mut self, now: Time, key: char) {
         self.clock(now);
-        if !self.conversation.takes_key(key) {
+        if self.arbiter.is_closed() || !self.conversation.takes_key(key) {
             self.tell(AgentEvent::Decision {
                 what: "key ignored".to_owned(),
                 why: "it means nothing here".to_owned(),
@@ -182,6 +186,12 @@ impl Session {
     fn listen(&mut self) {
         let frame = (self.port.rate as usize / 50).min(LONGEST_FRAME);
         let waiting = (self.port.hear.slots() / frame).min(CATCH_UP);
+        if waiting > 0 {
+            self.last_frame = self.now;
+        } else if self.now.saturating_sub(self.last_frame) >= LOST {
+            // A leg writes silence, too. One that writes nothing has nobody at its other end at the moment.
+            self.arbiter.voice(self.now, false);
+        }
         for left in (0..waiting).rev() {
             let mut samples = [0i16; LONGEST_FRAME];
             let Some(samples) = samples.get_mut(..frame) else { return };

@@ -3,7 +3,7 @@
 use super::playout::{Sound, heard_text};
 use super::{FAILURES, LISTENING, SPEAKING, Session};
 use crate::dialogue::{After, Answer};
-use crate::host::AgentEvent;
+use crate::event::AgentEvent;
 use crate::provider::{Generation, ProviderError, TtsEvent};
 use crate::turn::Time;
 use std::sync::Arc;

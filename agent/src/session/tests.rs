@@ -180,6 +180,28 @@ fn on_hold_nobody_is_asked_whether_they_are_there() {
 }
 
 #[test]
+fn a_leg_whose_sound_stops_in_the_middle_of_a_word_ends_the_turn() {
+    let mut call = greeted();
+    call.script.lock().unwrap().says.push_back("opening hours");
+    call.run(600, true);
+    for _ in 0..100 {
+        call.now += Duration::from_millis(20);
+        call.session.tick(call.now);
+        call.fetch();
+    }
+    assert!(call.has(|event| matches!(event, AgentEvent::Decision { what, .. } if what == "intent hours")));
+}
+
+#[test]
+fn after_the_end_of_the_dialogue_keys_mean_nothing() {
+    let mut call = greeted();
+    call.say("goodbye").until_silent();
+    let said = call.said().len();
+    call.key('1').run(3_000, false);
+    assert_eq!(call.said().len(), said);
+}
+
+#[test]
 fn a_recogniser_that_fails_is_spoken_about_and_in_the_end_the_call_ends() {
     let mut call = greeted();
     call.script.lock().unwrap().stt_fails = true;

@@ -54,6 +54,12 @@ impl Arbiter {
         self.agent.as_ref().map(|reply| reply.generation)
     }
 
+    /// Is the dialogue over?
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
     /// Is the caller saying something, as far as is known?
     #[must_use]
     pub fn caller_speaks(&self) -> bool {
