@@ -11,7 +11,7 @@ use crate::session::{Kept, Session, Setup};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 use thread::{Command, Thread};
 use trunkline_media::port::AudioPort;
 
