@@ -4,14 +4,6 @@
 //! that the kernel gave, and ends it at the end of the test (it asserts that nothing is left).
 //! [`sipp`], [`baresip`] are strangers that call it, [`terminal`] is our own telephone; [`wire`] sends what no good phone would;
 //! [`malform`] makes malformed input of every kind; [`ears`] judges sound: tones by Goertzel, speech by Whisper.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stderr,
-    clippy::must_use_candidate
-)]
 
 // Tests may fail, and say so by a panic.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
@@ -46,10 +38,4 @@ pub fn free_port() -> u16 {
         }
     }
     panic!("no free UDP port on loopback");
-}
-
-/// In quick mode (`tests/run --quick`) a test that takes more than ten seconds is left out.
-#[must_use]
-pub fn is_quick() -> bool {
-    std::env::var("TRUNKLINE_TEST_MODE").is_ok_and(|mode| mode == "quick")
 }
