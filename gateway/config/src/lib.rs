@@ -102,6 +102,8 @@ pub struct Sip {
     pub session_expires: u32,
     /// `sip.min_se`: 90.
     pub min_se: u32,
+    /// `sip.digest_sha256`: challenge with SHA-256 before MD5. Off: many telephones give up at the sight of it.
+    pub digest_sha256: bool,
     /// `sip.user_agent`.
     pub user_agent: String,
 }

@@ -195,10 +195,11 @@ fn sip(root: &mut Section<'_>) -> Result<Sip, ConfigError> {
     let session_expires = sip.count("session_expires", 0, 86_400)?.unwrap_or(1800);
     // RFC 4028 §5: a Min-SE is never below 90 seconds.
     let min_se = sip.count("min_se", 90, 86_400)?.unwrap_or(90);
+    let digest_sha256 = sip.flag("digest_sha256")?.unwrap_or(false);
     let user_agent = sip
         .text("user_agent")?
         .map_or_else(|| concat!("trunkline/", env!("CARGO_PKG_VERSION")).into(), str::to_owned);
-    let read = Sip { session_expires, min_se, user_agent };
+    let read = Sip { session_expires, min_se, digest_sha256, user_agent };
     check::sip(&sip, &read)?;
     sip.finish()?;
     Ok(read)

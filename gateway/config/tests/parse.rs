@@ -55,7 +55,7 @@ fn every_key_is_read() {
          symmetric_rtp: no\nagent: {dialogue: d.yaml, sessions: 7}\n\
          limits: {calls: 5, calls_per_second: 6, source_packets_per_second: 7, source_calls: 8, call_duration: 2h, drain: 1h, ringing: 90s}\n\
          recording: {enabled: true, folder: /rec}\ndialplan: {default: reject, pin_tries: 2}\n\
-         sip: {session_expires: 0, min_se: 120, user_agent: gate}\n",
+         sip: {session_expires: 0, min_se: 120, digest_sha256: true, user_agent: gate}\n",
     )
     .unwrap();
     assert_eq!((config.sip_port, config.rtp_port), (5070, (30_000, 30_999)));
@@ -74,6 +74,7 @@ fn every_key_is_read() {
     assert_eq!((limits.call_duration.as_secs(), limits.drain.as_secs()), (7200, 3600));
     assert_eq!(config.recording.folder, Path::new("/rec"));
     assert_eq!((config.sip.session_expires, config.sip.min_se, &*config.sip.user_agent), (0, 120, "gate"));
+    assert!(config.sip.digest_sha256);
 }
 
 #[test]

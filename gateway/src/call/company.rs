@@ -184,10 +184,9 @@ impl Call {
         }
     }
 
-    /// Is this key part of a secret? What is typed before a PIN opened something may be one, the prompts
-    /// before and after the PIN desk included.
+    /// Is this key part of a secret?
     pub(super) fn is_secret_key(&self) -> bool {
-        matches!(self.destination, Destination::PinDesk)
+        matches!(self.company, Company::Pin(_))
     }
 
     fn try_pin(&mut self, desk: &mut Desk, pin: &str) {

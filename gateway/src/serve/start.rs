@@ -164,6 +164,7 @@ fn endpoint(config: &Config) -> trunkline_sip::Config {
         user_agent: config.sip.user_agent.clone(),
         session_expires: config.sip.session_expires,
         min_se: config.sip.min_se,
+        sha256: config.sip.digest_sha256,
         // A call that is over lingers for 32 s (timers of RFC 3261 §17), a few transactions each.
         transactions: (config.limits.calls_per_second as usize * 150).max(100_000),
         calls: config.limits.calls.saturating_mul(2).max(1_000),

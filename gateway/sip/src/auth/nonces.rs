@@ -5,7 +5,7 @@
 use super::Verdict;
 use super::digest::{Algorithm, Fields, Hash, Inputs, from_hex, same, to_hex};
 use crate::Time;
-use crate::message::{HeaderName, Message, Uri};
+use crate::message::{HeaderName, Message};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::net::IpAddr;
@@ -22,6 +22,7 @@ const NONCE: usize = 8 + 8 + TAG;
 /// The nonces of a server.
 pub struct Nonces {
     mac: Hmac<Sha256>,
+    sha256: bool,
     serial: u64,
     /// By serial number modulo [`USED`]: the serial and the highest count that was accepted with it.
     used: Vec<(u64, u32)>,
@@ -42,15 +43,16 @@ enum Opened {
 }
 
 impl Nonces {
-    /// `key` comes from the driver's randomness; nonces of another key are stale.
+    /// `key` comes from the driver's randomness; nonces of another key are stale. MD5 is always offered;
+    /// `sha256` says whether SHA-256 is, before it.
     #[must_use]
-    pub fn new(key: [u8; 32]) -> Self {
+    pub fn new(key: [u8; 32], sha256: bool) -> Self {
         // A block of the hash: the key, padded with zeros, is what RFC 2104 makes of it anyway.
         let mut block = [0; 64];
         for (slot, byte) in block.iter_mut().zip(key) {
             *slot = byte;
         }
-        Self { mac: Hmac::new(&block.into()), serial: 0, used: vec![(0, 0); USED] }
+        Self { mac: Hmac::new(&block.into()), sha256, serial: 0, used: vec![(0, 0); USED] }
     }
 
     /// Values of WWW-Authenticate (or Proxy-Authenticate), one header each, the preferred first.
@@ -61,6 +63,7 @@ impl Nonces {
         let stale = if stale { ", stale=true" } else { "" };
         [(Hash::Sha256, "SHA-256"), (Hash::Md5, "MD5")]
             .into_iter()
+            .filter(|(hash, _)| self.offers(*hash))
             .map(|(hash, name)| {
                 let nonce = self.issue(now + LIFE, realm, source, hash);
                 format!(
@@ -99,6 +102,10 @@ impl Nonces {
         verdict
     }
 
+    fn offers(&self, hash: Hash) -> bool {
+        hash == Hash::Md5 || (self.sha256 && hash == Hash::Sha256)
+    }
+
     fn judge(
         &mut self,
         now: Time,
@@ -109,7 +116,7 @@ impl Nonces {
         password: &str,
     ) -> Verdict {
         let algorithm = match Algorithm::parse(fields.algorithm.as_deref()) {
-            Some(a) if !a.session && a.hash != Hash::Sha512_256 => a,
+            Some(a) if !a.session && self.offers(a.hash) => a,
             _ => return Verdict::Refused("an algorithm that was not offered"),
         };
         if fields.username.as_deref() != Some(username) {
@@ -123,9 +130,8 @@ impl Nonces {
         ) else {
             return Verdict::Refused("nonce, uri or response is missing");
         };
-        if !same_uri(uri, request.request_uri_raw()) {
-            return Verdict::Refused("its uri is not the Request-URI");
-        }
+        // The uri need not be the Request-URI (RFC 2617 §3.2.2.5): proxies rewrite that one, and some phones
+        // sign the host alone. What the comparison would be good for, the nonce does: one use, one source.
         let (nc, cnonce) = match (fields.qop.as_deref(), fields.nc.as_deref(), fields.cnonce.as_deref()) {
             (Some(qop), Some(nc), Some(cnonce)) if qop.eq_ignore_ascii_case("auth") => (Some(nc), cnonce),
             // A client that knows RFC 2069 only; what it sends must at least be the hash of its time.
@@ -206,11 +212,6 @@ impl Nonces {
 /// Eight hex digits, at least 1.
 fn count_of(nc: &str) -> Option<u32> {
     from_hex::<4>(nc).map(u32::from_be_bytes).filter(|n| *n > 0)
-}
-
-/// The digest URI against the Request-URI: as text, or by the comparison of RFC 3261 §19.1.4.
-fn same_uri(digest: &str, request: &str) -> bool {
-    digest == request || matches!((Uri::parse(digest), Uri::parse(request)), (Ok(a), Ok(b)) if a.same_as(&b))
 }
 
 #[cfg(test)]

@@ -57,6 +57,9 @@ pub struct Config {
     pub session_expires: u32,
     /// Smallest session interval that we accept (at least 90, RFC 4028 §5); below it 422.
     pub min_se: u32,
+    /// Challenge with SHA-256, too, before MD5 (RFC 8760). Telephones that know MD5 alone ought to pass over
+    /// what they do not know, but many give up at the sight of it (libre 1.1 and SIPp 3.6 among them).
+    pub sha256: bool,
     /// Most transactions at a time; a request above it gets 503 with Retry-After, without a transaction.
     pub transactions: usize,
     /// Most calls at a time, likewise.
@@ -74,6 +77,7 @@ impl Default for Config {
             t4: Time::from_secs(5),
             session_expires: 1800,
             min_se: 90,
+            sha256: false,
             transactions: 100_000,
             calls: 20_000,
             udp_limit: 1300,
@@ -172,7 +176,7 @@ impl Endpoint {
         Self {
             times: Times { t1: config.t1, t2: config.t2, t4: config.t4 },
             keyed: Keyed::new(&mut random),
-            nonces: Nonces::new(random.key()),
+            nonces: Nonces::new(random.key(), config.sha256),
             random,
             config,
             outputs: VecDeque::new(),
@@ -256,7 +260,7 @@ impl Endpoint {
     ) -> Result<(), CommandError> {
         self.do_reject(now, call, status, reason, headers)
     }
-    /// 401 with a challenge for each algorithm (SHA-256, MD5); the call ends with `Refused(401)`, the
+    /// 401 with a challenge for each algorithm (SHA-256 where [`Config::sha256`] says so, MD5); the call ends with `Refused(401)`, the
     /// retry comes as a new `Incoming`.
     pub fn challenge(
         &mut self,
