@@ -43,10 +43,10 @@ impl Gateway {
     pub fn within(folder: TempDir, yaml: &str) -> Self {
         let port = crate::free_port();
         let first = 20_000 + (port % 20_000) / 2 * 2;
-        let mut text = format!(
-            "sip_port: {port}\nlisten_ip: 127.0.0.1\nstate_dir: {}\n",
-            folder.path().join("state").display()
-        );
+        let mut text = format!("sip_port: {port}\nstate_dir: {}\n", folder.path().join("state").display());
+        if !yaml.contains("listen_ip") {
+            text.push_str("listen_ip: 127.0.0.1\n");
+        }
         if !yaml.contains("rtp_port") {
             text.push_str(&format!("rtp_port: {first}-{}\n", first + 3999));
         }
@@ -151,6 +151,15 @@ impl Gateway {
         let status = self.json(&["status"]);
         let counts = status["counts"].as_object().expect("counts");
         counts.iter().map(|(kind, n)| (kind.clone(), n.as_u64().expect("a number"))).collect()
+    }
+
+    /// The call that ended last, with its timeline: `cdr` and `timeline` of `calls show`.
+    pub fn last_call(&mut self) -> Value {
+        self.wait_until("a call has ended and is recorded", |g| {
+            g.json(&["calls"])["ended"].as_array().is_some_and(|calls| !calls.is_empty())
+        });
+        let id = self.json(&["calls"])["ended"][0]["id"].as_str().expect("an id").to_owned();
+        self.json(&["calls", "show", &id])
     }
 
     /// Sends a signal.
