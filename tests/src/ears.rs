@@ -56,6 +56,19 @@ pub fn share_at(samples: &[i16], rate: u32, hertz: f64) -> f64 {
     2.0 * power / (energy * samples.len() as f64)
 }
 
+/// The highest share of energy at one frequency that any half second of a channel had; silence before and
+/// after does not count against it.
+#[must_use]
+pub fn tone_heard(path: &Path, side: usize, hertz: f64) -> f64 {
+    let (samples, rate) = channel(path, side);
+    let window = rate as usize / 2;
+    samples
+        .chunks_exact(window)
+        .filter(|w| rms(w) > 100.0)
+        .map(|w| share_at(w, rate, hertz))
+        .fold(0.0, f64::max)
+}
+
 /// Root mean square of a piece of sound, full scale 32,768.
 #[must_use]
 pub fn rms(samples: &[i16]) -> f64 {

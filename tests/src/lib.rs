@@ -2,7 +2,7 @@
 //!
 //! [`gateway::Gateway`] starts the built program with a configuration and a folder of its own, on ports
 //! that the kernel gave, and ends it at the end of the test (it asserts that nothing is left).
-//! [`sipp`], [`baresip`] are strangers that call it; [`wire`] sends what no good phone would;
+//! [`sipp`], [`baresip`] are strangers that call it, [`terminal`] is our own telephone; [`wire`] sends what no good phone would;
 //! [`malform`] makes malformed input of every kind; [`ears`] judges sound: tones by Goertzel, speech by Whisper.
 
 // Tests may fail, and say so by a panic.
@@ -13,6 +13,7 @@ pub mod ears;
 pub mod gateway;
 pub mod malform;
 pub mod sipp;
+pub mod terminal;
 pub mod wire;
 
 use std::net::UdpSocket;

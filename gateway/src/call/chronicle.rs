@@ -83,6 +83,16 @@ pub(super) fn sip(sent: bool, flow: &Flow, bytes: &[u8]) -> What {
     }
 }
 
+/// A key in an INFO stays unknown: the timeline, its watchers and the pcap see `x`, at the same length.
+pub(super) fn hide_key(what: &mut What) {
+    let What::Sip { text, .. } = what else { return };
+    let head = text.find("\r\n\r\n").map_or(text.len(), |at| at + 4);
+    if text.starts_with("INFO ") && head < text.len() {
+        let body = text.split_off(head);
+        text.extend(body.chars().map(|c| if c.is_ascii_digit() || matches!(c, '*' | '#') { 'x' } else { c }));
+    }
+}
+
 /// Bytes as text; what is no UTF-8 is escaped, so that nothing is lost.
 fn text(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
@@ -104,6 +114,20 @@ pub(super) fn shown(address: SocketAddr) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::{Flow, SocketAddr, What};
+    use trunkline_sip::Transport;
+
+    #[test]
+    fn a_key_of_a_pin_in_an_info_is_hidden() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 5060));
+        let flow = Flow { transport: Transport::Udp, local: address, remote: address, connection: None };
+        let message = b"INFO sip:1@h SIP/2.0\r\nCSeq: 2 INFO\r\n\r\nSignal=5\r\nDuration=160\r\n";
+        let mut what = super::sip(false, &flow, message);
+        super::hide_key(&mut what);
+        let What::Sip { text, .. } = what else { panic!("a message") };
+        assert!(text.ends_with("CSeq: 2 INFO\r\n\r\nSignal=x\r\nDuration=xxx\r\n"), "{text}");
+    }
+
     #[test]
     fn bytes_that_are_no_utf8_are_escaped_and_the_rest_stays() {
         assert_eq!(super::text(b"INVITE \xff\xc3\xa9"), "INVITE \\xff\u{e9}");

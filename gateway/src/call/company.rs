@@ -184,9 +184,10 @@ impl Call {
         }
     }
 
-    /// Is this key part of a secret?
+    /// Is this key part of a secret? What is typed before a PIN opened something may be one, the prompts
+    /// before and after the PIN desk included.
     pub(super) fn is_secret_key(&self) -> bool {
-        matches!(self.company, Company::Pin(_))
+        matches!(self.destination, Destination::PinDesk)
     }
 
     fn try_pin(&mut self, desk: &mut Desk, pin: &str) {

@@ -96,12 +96,17 @@ impl Calls {
         }
     }
 
-    fn trace(&mut self, handle: CallHandle, at: Time, what: What) {
+    fn trace(&mut self, handle: CallHandle, at: Time, mut what: What) {
         let known = self.desk.of_handle.get(&handle).and_then(|serial| self.calls.get(serial));
         match known {
             // The CDR of a call that is over has left.
             Some(call) if call.state == State::Over => {}
-            Some(call) => self.desk.chronicle.note(at, &call.id, what),
+            Some(call) => {
+                if call.is_secret_key() {
+                    chronicle::hide_key(&mut what);
+                }
+                self.desk.chronicle.note(at, &call.id, what);
+            }
             None => {
                 if self.early.len() == EARLY {
                     self.early.pop_front();

@@ -36,9 +36,9 @@ pub struct Arguments {
     /// Speak this WAV file; may be given several times
     #[arg(long, value_name = "FILE")]
     wav: Vec<PathBuf>,
-    /// Press these keys, after the files
+    /// Press these keys, after the files; may be given several times
     #[arg(long, value_name = "KEYS")]
-    keys: Option<String>,
+    keys: Vec<String>,
     /// Keep a stereo recording: left the far party, right this end
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
@@ -132,7 +132,7 @@ fn mouth(arguments: &Arguments) -> Result<Mouth, Failure> {
     for path in &arguments.wav {
         steps.push(Step::Say(sound::read(path)?));
     }
-    steps.extend(arguments.keys.clone().map(Step::Press));
+    steps.extend(arguments.keys.iter().cloned().map(Step::Press));
     // Without anything to say, somebody at the keyboard decides when the call is over.
     let patience = if steps.is_empty() && std::io::stdin().is_terminal() { 3600 } else { arguments.patience };
     Ok(Mouth::Script(Script::new(steps, arguments.at_once, Time::from_secs(patience))))
