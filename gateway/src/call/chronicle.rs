@@ -8,22 +8,26 @@ use tokio::sync::broadcast;
 use trunkline_records::{Cdr, Entry, Records, What};
 use trunkline_sip::{Flow, Time};
 
-/// The metrics always listen; entries are worth sending only when somebody else does, too.
-const METRICS: usize = 1;
-
 /// The pen: entries go to the records and to the watchers, with the wall clock on them.
 pub(super) struct Chronicle {
     records: Arc<Records>,
     events: broadcast::Sender<CallEvent>,
+    /// Listeners that count calls and need no entries: those are worth sending only when more listen.
+    counters: usize,
     /// Microseconds since 1970 at the signalling's time zero.
     epoch: u64,
 }
 
 impl Chronicle {
-    /// `now` is the signalling's time at this moment.
-    pub fn new(records: Arc<Records>, events: broadcast::Sender<CallEvent>, now: Time) -> Self {
+    /// `now` is the signalling's time at this moment; `counted`: whether the metrics listen.
+    pub fn new(
+        records: Arc<Records>,
+        events: broadcast::Sender<CallEvent>,
+        counted: bool,
+        now: Time,
+    ) -> Self {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { records, events, epoch: micros(wall.saturating_sub(now)) }
+        Self { records, events, counters: usize::from(counted), epoch: micros(wall.saturating_sub(now)) }
     }
 
     /// The wall clock at a time of the signalling, in microseconds since 1970.
@@ -46,7 +50,7 @@ impl Chronicle {
     /// Something happened to it.
     pub fn note(&self, now: Time, call: &Arc<str>, what: What) {
         let entry = Entry { at: self.wall(now), what };
-        if self.events.receiver_count() > METRICS {
+        if self.events.receiver_count() > self.counters {
             // Nobody listening any more is no fault.
             let _ =
                 self.events.send(CallEvent::Entry { call: Arc::clone(call), entry: Arc::new(entry.clone()) });

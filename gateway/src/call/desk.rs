@@ -99,7 +99,12 @@ impl Desk {
         let mut desk = Self {
             now,
             preferences: preferences(&house.config.codecs),
-            chronicle: Chronicle::new(Arc::clone(&house.records), house.events, now),
+            chronicle: Chronicle::new(
+                Arc::clone(&house.records),
+                house.events,
+                house.config.prometheus_port != 0,
+                now,
+            ),
             config: house.config,
             records: house.records,
             endpoint: house.endpoint,
