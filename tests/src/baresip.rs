@@ -18,31 +18,45 @@ impl Baresip {
     /// `codec` is baresip's own name and rate, such as `PCMU/8000/1` or `opus/48000/2`.
     #[must_use]
     pub fn call(uri: &str, speech: &Path, seconds: u32, codec: &str, transport: &str) -> Self {
+        Self::start(
+            crate::free_port(),
+            speech,
+            seconds,
+            codec,
+            transport,
+            "",
+            &["-e", &format!("/dial {uri}")],
+        )
+    }
+
+    /// Answers calls at this port of loopback, speaks `speech`, and ends after `seconds`.
+    #[must_use]
+    pub fn answer(port: u16, speech: &Path, seconds: u32) -> Self {
+        Self::start(port, speech, seconds, "PCMU/8000/1", "udp", ";answermode=auto", &[])
+    }
+
+    fn start(
+        port: u16,
+        speech: &Path,
+        seconds: u32,
+        codec: &str,
+        transport: &str,
+        account: &str,
+        more: &[&str],
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let port = crate::free_port();
-        let media = crate::free_port();
-        let config = format!(
-            "sip_listen 127.0.0.1:{port}\naudio_player aufile,{heard}\naudio_source aufile,{speech}\naudio_alert aufile,{heard}\n\
-             audio_level no\nausrc_srate 8000\nauplay_srate 8000\nausrc_format s16\nauplay_format s16\n\
-             rtp_ports {media}-{end}\nrtcp_mux no\njitter_buffer_delay 2-5\n\
-             module_path /usr/lib/baresip/modules\nmodule stdio.so\nmodule g711.so\nmodule g722.so\nmodule opus.so\nmodule aufile.so\nmodule sndfile.so\n\
-             module_tmp uuid.so\nmodule_tmp account.so\nmodule_app menu.so\nsnd_path {folder}\n",
-            heard = folder.path().join("heard.wav").display(),
-            speech = speech.display(),
-            end = media + 100,
-            folder = folder.path().display(),
-        );
-        fs::write(folder.path().join("config"), config).expect("config");
+        fs::write(folder.path().join("config"), config(folder.path(), port, speech)).expect("config");
         fs::write(
             folder.path().join("accounts"),
-            format!("<sip:baresip@127.0.0.1:{port};transport={transport}>;regint=0;audio_codecs={codec}\n"),
+            format!("<sip:baresip@127.0.0.1:{port};transport={transport}>;regint=0;audio_codecs={codec}{account}\n"),
         )
         .expect("accounts");
         fs::write(folder.path().join("contacts"), "").expect("contacts");
         let log = fs::File::create(folder.path().join("log.txt")).expect("log");
         let child = Command::new("baresip")
             .args(["-f".as_ref(), folder.path().as_os_str()])
-            .args(["-s", "-t", &seconds.to_string(), "-e", &format!("/dial {uri}")])
+            .args(["-s", "-t", &seconds.to_string()])
+            .args(more)
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("log"))
             .stderr(log)
@@ -70,6 +84,21 @@ impl Baresip {
         let kept = std::mem::replace(&mut self.folder, tempfile::tempdir().expect("a folder"));
         (heard, printed, kept)
     }
+}
+
+fn config(folder: &Path, port: u16, speech: &Path) -> String {
+    let media = crate::free_port();
+    format!(
+        "sip_listen 127.0.0.1:{port}\naudio_player aufile,{heard}\naudio_source aufile,{speech}\naudio_alert aufile,{heard}\n\
+             audio_level no\nausrc_srate 8000\nauplay_srate 8000\nausrc_format s16\nauplay_format s16\n\
+             rtp_ports {media}-{end}\nrtcp_mux no\njitter_buffer_delay 2-5\n\
+             module_path /usr/lib/baresip/modules\nmodule stdio.so\nmodule g711.so\nmodule g722.so\nmodule opus.so\nmodule aufile.so\nmodule sndfile.so\n\
+             module_tmp uuid.so\nmodule_tmp account.so\nmodule_app menu.so\nsnd_path {folder}\n",
+        heard = folder.join("heard.wav").display(),
+        speech = speech.display(),
+        end = media + 100,
+        folder = folder.display(),
+    )
 }
 
 impl Drop for Baresip {

@@ -40,6 +40,8 @@ pub struct Dial {
     /// Stereo: left the far party, right we.
     pub record: Option<PathBuf>,
     pub ring_timeout: Time,
+    /// Hang up this long after the answer.
+    pub longest: Option<Time>,
 }
 
 /// Who talks at our end.
@@ -83,6 +85,7 @@ struct Conversation<'l> {
     leg: Option<LegId>,
     port: Option<AudioPort>,
     record: Option<PathBuf>,
+    longest: Option<Time>,
     mouth: Mouth,
     to_leg: VecDeque<i16>,
     down: Option<Resampler>,
@@ -162,6 +165,7 @@ fn place(line: &mut Line, dial: Dial, mouth: Mouth, flow: Flow) -> Result<Conver
         leg: None,
         port: None,
         record: dial.record,
+        longest: dial.longest,
         mouth,
         to_leg: VecDeque::new(),
         down: None,
@@ -288,6 +292,10 @@ impl Conversation<'_> {
     /// 20 ms.
     fn tick(&mut self, show: &mut impl FnMut(Progress<'_>)) {
         let now = self.line.now();
+        if self.longest.zip(self.answered).is_some_and(|(longest, since)| now - since >= longest) {
+            self.longest = None;
+            self.hang_up("it was to last no longer");
+        }
         let Some(port) = &mut self.port else { return };
         let frame_length = port.rate as usize / 50;
         let mut frame = Vec::with_capacity(frame_length);

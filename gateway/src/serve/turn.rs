@@ -82,22 +82,22 @@ pub(super) async fn turn(mut program: Program) {
 }
 
 fn arrivals(program: &mut Program, now: Time, first: Arrival) {
-    let mut arrival = Some(first);
-    for _ in 0..BATCH {
-        let Some(one) = arrival else { return };
-        match one {
-            Arrival::Message { flow, bytes } => program.calls.receive(now, flow, bytes),
-            Arrival::Closed { flow, connection, why } => {
-                debug!(remote = %flow.remote, number = connection.0, "connection closed: {why}");
-                program.calls.transport_failed(now, flow);
-            }
+    arrived(program, now, first);
+    for _ in 1..BATCH {
+        let Some(next) = program.sockets.try_next() else { return };
+        arrived(program, now, next);
+    }
+}
+
+fn arrived(program: &mut Program, now: Time, arrival: Arrival) {
+    match arrival {
+        Arrival::Message { flow, bytes } => program.calls.receive(now, flow, bytes),
+        Arrival::Closed { flow, connection, why } => {
+            debug!(remote = %flow.remote, number = connection.0, "connection closed: {why}");
+            program.calls.transport_failed(now, flow);
         }
-        flush(&mut program.calls, &mut program.sockets, now);
-        arrival = program.sockets.try_next();
     }
-    if let Some(Arrival::Message { flow, bytes }) = arrival {
-        program.calls.receive(now, flow, bytes);
-    }
+    flush(&mut program.calls, &mut program.sockets, now);
 }
 
 /// What media, agents and rooms have to say.

@@ -48,6 +48,9 @@ pub struct Arguments {
     /// Hang up when the far party was quiet for so many seconds after the last file or key
     #[arg(long, value_name = "SECONDS", default_value_t = 6)]
     patience: u64,
+    /// Hang up after so many seconds, whatever happens
+    #[arg(long, value_name = "SECONDS")]
+    longest: Option<u64>,
     /// Who calls: the user part of From
     #[arg(long, value_name = "USER", default_value = "terminal")]
     from: String,
@@ -92,6 +95,7 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Outcome, Failure> 
         codecs: arguments.codecs,
         record: arguments.record,
         ring_timeout: Time::from_secs(arguments.ring),
+        longest: arguments.longest.map(Time::from_secs),
     };
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(PhoneError::from)?;
