@@ -2,7 +2,8 @@
 //!
 //! [`gateway::Gateway`] starts the built program with a configuration and a folder of its own, on ports
 //! that the kernel gave, and ends it at the end of the test (it asserts that nothing is left).
-//! [`sipp`], [`baresip`] are strangers that call it, [`terminal`] is our own telephone; [`wire`] sends what no good phone would;
+//! [`sipp`], [`baresip`] are strangers that call it, [`kamailio`] is one that stands between,
+//! [`terminal`] is our own telephone; [`wire`] sends what no good phone would;
 //! [`malform`] makes malformed input of every kind; [`ears`] judges sound: tones by Goertzel, speech by Whisper.
 
 // Tests may fail, and say so by a panic.
@@ -11,6 +12,7 @@
 pub mod baresip;
 pub mod ears;
 pub mod gateway;
+pub mod kamailio;
 pub mod malform;
 pub mod sipp;
 pub mod terminal;
