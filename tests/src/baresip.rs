@@ -90,7 +90,7 @@ fn config(folder: &Path, port: u16, speech: &Path) -> String {
     let media = crate::free_port();
     format!(
         "sip_listen 127.0.0.1:{port}\naudio_player aufile,{heard}\naudio_source aufile,{speech}\naudio_alert aufile,{heard}\n\
-             audio_level no\nausrc_srate 8000\nauplay_srate 8000\nausrc_format s16\nauplay_format s16\n\
+             audio_level no\nausrc_srate 8000\nauplay_srate 8000\nausrc_format s16\nauplay_format s16\nausrc_channels 1\nauplay_channels 1\n\
              rtp_ports {media}-{end}\nrtcp_mux no\njitter_buffer_delay 2-5\n\
              module_path /usr/lib/baresip/modules\nmodule stdio.so\nmodule g711.so\nmodule g722.so\nmodule opus.so\nmodule aufile.so\nmodule sndfile.so\n\
              module_tmp uuid.so\nmodule_tmp account.so\nmodule_app menu.so\nsnd_path {folder}\n",
