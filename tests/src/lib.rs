@@ -4,7 +4,8 @@
 //! that the kernel gave, and ends it at the end of the test (it asserts that nothing is left).
 //! [`sipp`], [`baresip`] are strangers that call it, [`kamailio`] is one that stands between,
 //! [`terminal`] is our own telephone; [`wire`] sends what no good phone would;
-//! [`malform`] makes malformed input of every kind; [`ears`] judges sound: tones by Goertzel, speech by Whisper.
+//! [`rtp`] is the sound of a telephone; [`malform`] makes malformed input of every kind;
+//! [`ears`] judges sound: tones by Goertzel, speech by Whisper.
 
 // Tests may fail, and say so by a panic.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
@@ -14,6 +15,7 @@ pub mod ears;
 pub mod gateway;
 pub mod kamailio;
 pub mod malform;
+pub mod rtp;
 pub mod sipp;
 pub mod terminal;
 pub mod wire;

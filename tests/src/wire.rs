@@ -9,6 +9,17 @@ pub struct Peer {
     pub gateway: SocketAddr,
 }
 
+/// A call that is up.
+#[derive(Debug, Clone)]
+pub struct Talk {
+    /// Its Call-ID.
+    pub id: String,
+    /// The gateway's tag.
+    pub tag: String,
+    /// Where the gateway wants our sound.
+    pub rtp: SocketAddr,
+}
+
 impl Peer {
     #[must_use]
     pub fn new(gateway_port: u16) -> Self {
@@ -65,26 +76,44 @@ impl Peer {
     /// # Errors
     /// What did not come.
     pub fn short_call(&self, id: &str) -> Result<(), String> {
-        let sdp = sdp("127.0.0.1", 40_000);
+        self.hang_up(&self.dial(id, 40_000)?)
+    }
+
+    /// Makes a call that stays up: INVITE, 200, ACK. Our sound is announced at this port.
+    ///
+    /// # Errors
+    /// What did not come.
+    pub fn dial(&self, id: &str, rtp_port: u16) -> Result<Talk, String> {
+        let sdp = sdp("127.0.0.1", rtp_port);
         self.send(self.request("INVITE", id, 1, None, Some(&sdp)).as_bytes());
-        let ok = self
-            .expect(Duration::from_secs(5), |m| {
-                m.contains(&format!("Call-ID: {id}"))
-                    && status(m).is_some_and(|s| s >= 200)
-                    && m.contains("INVITE")
-            })
-            .ok_or("no final answer to a valid INVITE")?;
+        let ok = self.final_answer(id, "1 INVITE").ok_or("no final answer to a valid INVITE")?;
         if status(&ok) != Some(200) {
             return Err(format!("a valid INVITE got {}", ok.lines().next().unwrap_or_default()));
         }
         let tag = to_tag(&ok).ok_or("no To tag in the 200")?;
         self.send(self.request("ACK", id, 1, Some(&tag), None).as_bytes());
-        self.send(self.request("BYE", id, 2, Some(&tag), None).as_bytes());
-        self.expect(Duration::from_secs(5), |m| {
-            m.contains(&format!("Call-ID: {id}")) && m.contains("CSeq: 2 BYE") && status(m) == Some(200)
+        let port = media_port(&ok).ok_or("no audio in the 200")?;
+        Ok(Talk { id: id.to_owned(), tag, rtp: SocketAddr::from(([127, 0, 0, 1], port)) })
+    }
+
+    /// Ends a call that is up: BYE, 200.
+    ///
+    /// # Errors
+    /// What did not come.
+    pub fn hang_up(&self, talk: &Talk) -> Result<(), String> {
+        self.send(self.request("BYE", &talk.id, 2, Some(&talk.tag), None).as_bytes());
+        let answer = self.final_answer(&talk.id, "2 BYE").ok_or("no answer to the BYE")?;
+        if status(&answer) == Some(200) { Ok(()) } else { Err(format!("the BYE was answered {answer}")) }
+    }
+
+    /// The first final answer to one request of one call.
+    #[must_use]
+    pub fn final_answer(&self, id: &str, cseq: &str) -> Option<String> {
+        self.expect(Duration::from_secs(10), |m| {
+            status(m).is_some_and(|s| s >= 200)
+                && header(m, "Call-ID") == Some(id)
+                && header(m, "CSeq") == Some(cseq)
         })
-        .map(|_| ())
-        .ok_or_else(|| "no 200 to the BYE".to_owned())
     }
 
     /// A plain request of one call.
@@ -131,6 +160,29 @@ pub fn header<'a>(message: &'a str, name: &str) -> Option<&'a str> {
 pub fn to_tag(message: &str) -> Option<String> {
     let to = header(message, "To")?;
     Some(to.split(";tag=").nth(1)?.split(';').next()?.to_owned())
+}
+
+/// The port of the first audio stream of a message's SDP.
+#[must_use]
+pub fn media_port(message: &str) -> Option<u16> {
+    message.lines().find_map(|l| l.strip_prefix("m=audio ")?.split(' ').next()?.parse().ok())
+}
+
+/// Bytes that wait unread at a UDP port of 127.0.0.1, and datagrams that the kernel dropped there.
+#[must_use]
+pub fn unread(port: u16) -> (u64, u64) {
+    let table = std::fs::read_to_string("/proc/net/udp").unwrap_or_default();
+    let wanted = format!("0100007F:{port:04X}");
+    let (mut waiting, mut dropped) = (0, 0);
+    for line in table.lines().skip(1) {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        if fields.get(1).is_some_and(|local| **local == wanted) {
+            let queue = fields.get(4).and_then(|q| q.split(':').nth(1)).unwrap_or_default();
+            waiting += u64::from_str_radix(queue, 16).unwrap_or(0);
+            dropped += fields.last().and_then(|d| d.parse().ok()).unwrap_or(0);
+        }
+    }
+    (waiting, dropped)
 }
 
 /// A small G.711 offer.

@@ -376,6 +376,7 @@ impl Calls {
         let (legs, ports) = self.desk.engine.counts();
         let (rooms, participants) = self.desk.rooms.counts();
         let mut totals = self.desk.totals;
+        totals.malformed = self.desk.endpoint.malformed();
         totals.timeline_lost = self.desk.records.lost();
         Status {
             version: env!("CARGO_PKG_VERSION"),

@@ -165,6 +165,7 @@ pub struct Endpoint {
     /// By Call-ID and our tag.
     dialogs: HashedMap<Id>,
     draining: Option<u32>,
+    malformed: u64,
 }
 
 #[allow(clippy::missing_errors_doc, reason = "CommandError says it for all of them")]
@@ -189,6 +190,7 @@ impl Endpoint {
             calls: Arena::new(),
             dialogs: HashedMap::default(),
             draining: None,
+            malformed: 0,
         }
     }
     /// One datagram, or one message of a stream. Anything may stand in it.
@@ -222,6 +224,11 @@ impl Endpoint {
     pub fn counts(&self) -> Counts {
         let dialogs = self.calls.iter().map(|(_, c)| c.dialogs()).sum();
         Counts { transactions: self.servers.len() + self.clients.len(), calls: self.calls.len(), dialogs }
+    }
+    /// Messages that were refused or dropped because they could not be read, since the start.
+    #[must_use]
+    pub fn malformed(&self) -> u64 {
+        self.malformed
     }
 
     // --- answering a call

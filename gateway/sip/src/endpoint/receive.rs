@@ -9,11 +9,13 @@ use bytes::Bytes;
 
 impl Endpoint {
     pub(super) fn receive_bytes(&mut self, now: Time, flow: Flow, bytes: Bytes) {
+        // Keep-alives (RFC 5626 §3.5.1, and the NUL bytes of some phones) are no messages.
+        let blank = bytes.iter().all(|b| matches!(b, b'\r' | b'\n' | 0));
         match Message::parse_leniently(bytes) {
             (Some(request), fault) if request.is_request() => self.receive_request(now, flow, request, fault),
             // Its To goes into the ACK, its tag into all that follows.
             (Some(response), None) if response.check().is_ok() => self.receive_response(now, flow, &response),
-            _ => {}
+            _ => self.malformed += u64::from(!blank),
         }
     }
 
@@ -114,6 +116,7 @@ impl Endpoint {
     }
 
     fn refuse_malformed(&mut self, now: Time, flow: Flow, request: &Message, fault: ParseError) {
+        self.malformed += 1;
         if let Some(status) = fault.status() {
             let reason = if status == 400 { fault.wrong.to_string() } else { String::new() };
             self.refuse(now, flow, request, status, &reason, |b| b);

@@ -71,6 +71,16 @@ fn every_torture_message_is_answered_with_what_it_is_owed() {
 }
 
 #[test]
+fn malformed_messages_are_counted_and_keep_alives_are_none() {
+    let mut pair = Pair::new();
+    for name in ["badinv01", "clerr", "bigcode", "scalarlg", "lwsdisp"] {
+        answer(&mut pair, std::fs::read(ours().join(format!("{name}.dat"))).unwrap().into());
+    }
+    answer(&mut pair, Bytes::from_static(b"\r\n\r\n"));
+    assert_eq!(pair.b.endpoint.malformed(), 4);
+}
+
+#[test]
 fn ten_thousand_broken_messages_leave_nothing_behind_and_calls_go_on() {
     let mut files: Vec<_> = std::fs::read_dir(ours()).unwrap().map(|e| e.unwrap().path()).collect();
     files.sort();
