@@ -29,6 +29,14 @@ impl Baresip {
         )
     }
 
+    /// The same in PCMU over UDP, with credentials for whoever asks for them.
+    #[must_use]
+    pub fn call_as(uri: &str, speech: &Path, seconds: u32, username: &str, password: &str) -> Self {
+        let account = format!(";auth_user={username};auth_pass={password}");
+        let dial = format!("/dial {uri}");
+        Self::start(crate::free_port(), speech, seconds, "PCMU/8000/1", "udp", &account, &["-e", &dial])
+    }
+
     /// Answers calls at this port of loopback, speaks `speech`, and ends after `seconds`.
     #[must_use]
     pub fn answer(port: u16, speech: &Path, seconds: u32) -> Self {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use serde_json::Value;
+use std::net::UdpSocket;
 use trunkline_tests::gateway::Gateway;
 use trunkline_tests::{is_quick, sipp};
 
@@ -60,6 +61,13 @@ fn a_call_over_udp_is_answered_and_ended() {
 }
 
 #[test]
+fn many_calls_at_a_time_go_through() {
+    let mut gateway = gateway();
+    sipp::run("call.xml", gateway.port, 60, 30, &[]).assert_passed();
+    gateway.wait_until_idle();
+}
+
+#[test]
 fn a_call_over_tcp_is_answered_and_ended() {
     let mut gateway = gateway();
     passes(&mut gateway, "call.xml", &["-t", "t1"]);
@@ -109,23 +117,6 @@ fn a_call_that_is_ended_here_gets_a_bye_that_says_why() {
 }
 
 #[test]
-fn a_trunk_with_credentials_takes_the_call_of_who_has_them() {
-    let mut gateway = gateway();
-    done(&gateway, &["trunk", "add", "--id", "T1", "--username", "ann", "--password", "secret"]);
-    passes(&mut gateway, "digest.xml", &["-au", "ann", "-ap", "secret"]);
-    assert_eq!(gateway.last_call()["cdr"]["trunk"], "T1");
-}
-
-#[test]
-fn a_trunk_with_credentials_refuses_the_call_of_who_has_others() {
-    let mut gateway = gateway();
-    done(&gateway, &["trunk", "add", "--username", "ann", "--password", "secret"]);
-    passes(&mut gateway, "digest_refused.xml", &["-au", "ann", "-ap", "guess"]);
-    assert_eq!(gateway.last_call()["cdr"]["status"], 403);
-    assert!(!gateway.log().contains("secret"));
-}
-
-#[test]
 fn a_cancel_that_the_200_overtook_is_answered_and_changes_nothing() {
     assert_eq!(call("cancel_crosses.xml")["cdr"]["end"], "the caller hung up");
 }
@@ -142,23 +133,69 @@ fn an_update_changes_the_session_and_one_without_an_offer_refreshes_it() {
     assert_eq!(call["cdr"]["codec"], "PCMA");
 }
 
+/// Where RTP arrives, on loopback.
+struct Ear(UdpSocket);
+
+impl Ear {
+    fn new() -> Self {
+        Self(UdpSocket::bind("127.0.0.1:0").unwrap())
+    }
+
+    fn port(&self) -> String {
+        self.0.local_addr().unwrap().port().to_string()
+    }
+
+    /// The payload type of each packet that lies here.
+    fn payload_types(&self) -> Vec<u8> {
+        self.0.set_nonblocking(true).unwrap();
+        let mut buffer = [0; 1500];
+        let mut types = Vec::new();
+        while self.0.recv(&mut buffer).is_ok() {
+            types.push(buffer[1] & 0x7f);
+        }
+        types
+    }
+}
+
+/// A scenario that tells an agent where it wants sound, at three ports in turn: what came to each.
+fn heard(scenario: &str) -> (Value, [Vec<u8>; 3]) {
+    let mut gateway = Gateway::start();
+    let ears = [Ear::new(), Ear::new(), Ear::new()];
+    let ports = ears.each_ref().map(Ear::port);
+    let keys = ["-key", "first", &ports[0], "-key", "second", &ports[1], "-key", "third", &ports[2]];
+    passes(&mut gateway, scenario, &keys);
+    (gateway.last_call(), ears.each_ref().map(Ear::payload_types))
+}
+
 #[test]
-fn a_call_is_held_in_both_ways_and_resumed() {
-    let call = call("hold.xml");
+fn a_call_is_held_in_three_ways_and_resumed() {
+    let (call, [before, held, resumed]) = heard("hold.xml");
     let states = entries(&call, "state", "state");
     assert!(states.contains(&"held") && states.contains(&"resumed"), "{states:?}");
+    assert!(before.len() > 5 && resumed.len() > 5, "{} and {} packets", before.len(), resumed.len());
+    assert!(held.is_empty(), "{} packets while it was held", held.len());
+}
+
+#[test]
+fn silence_does_not_end_a_call_that_is_held() {
+    let mut gateway = with("media_timeout_initial: 2s\nmedia_timeout: 2s\n");
+    passes(&mut gateway, "long_hold.xml", &[]);
+    assert_eq!(gateway.last_call()["cdr"]["end"], "the caller hung up");
 }
 
 #[test]
 fn a_reinvite_changes_the_codec() {
-    assert_eq!(call("codec_change.xml")["cdr"]["codec"], "PCMA");
+    let (call, [before, after, _]) = heard("codec_change.xml");
+    assert_eq!(call["cdr"]["codec"], "PCMA");
+    assert!(before.len() > 5 && before.iter().all(|pt| *pt == 0), "{before:?}");
+    assert!(after.len() > 5 && after.iter().all(|pt| *pt == 8), "{after:?}");
 }
 
 #[test]
 fn a_reinvite_moves_the_sound_to_another_port() {
-    let call = call("moved.xml");
-    let media = entries(&call, "media", "text");
-    assert_eq!(media.len(), 2, "{media:?}");
+    let (call, [before, after, _]) = heard("moved.xml");
+    assert_eq!(entries(&call, "media", "text").len(), 2);
+    assert!(before.len() > 5 && after.len() > 5, "{} and {} packets", before.len(), after.len());
 }
 
 #[test]
