@@ -90,6 +90,15 @@ fn a_call_over_ipv6_is_answered_and_ended() {
 }
 
 #[test]
+fn where_no_address_is_configured_both_families_are_listened_on() {
+    let mut gateway = with("listen_ip:\n");
+    for ip in ["127.0.0.1", "::1"] {
+        sipp::run_from(ip, "call.xml", gateway.port, 1, 1, &[]).assert_passed();
+    }
+    gateway.wait_until_idle();
+}
+
+#[test]
 fn sound_flows_both_ways_in_a_call() {
     let mut gateway = Gateway::start();
     passes(&mut gateway, "media.xml", &[]);
@@ -230,7 +239,7 @@ fn keys_come_by_info() {
     assert_eq!(entries(&call, "dtmf", "how"), ["INFO", "INFO"]);
 }
 
-/// Half a minute to a minute each, of nothing but waiting: all three at once.
+/// Half a minute to a minute each, of nothing but waiting: all of them at once.
 #[test]
 fn timers_of_the_protocol_end_and_refresh_calls() {
     if is_quick() {
@@ -238,7 +247,7 @@ fn timers_of_the_protocol_end_and_refresh_calls() {
     }
     let mut gateway = with("media_timeout_initial: 120s\n");
     let port = gateway.port;
-    let scenarios = ["lost_ack.xml", "session_expires.xml", "session_refreshed.xml"];
+    let scenarios = ["lost_ack.xml", "session_expires.xml", "session_refreshed.xml", "glare.xml"];
     let outcomes = std::thread::scope(|scope| {
         let runs = scenarios.map(|s| scope.spawn(move || sipp::run(s, port, 1, 1, &[])));
         runs.map(|run| run.join().unwrap())
