@@ -9,10 +9,12 @@
 )]
 
 use serde_json::Value;
+use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 use trunkline_tests::baresip::Baresip;
 use trunkline_tests::ears;
 use trunkline_tests::gateway::Gateway;
+use trunkline_tests::sipp;
 use trunkline_tests::terminal::{Called, Terminal};
 use trunkline_tests::wire::{Peer, sdp, status, to_tag};
 
@@ -139,6 +141,31 @@ fn three_wrong_pins_are_enough() {
     assert_eq!(wrong.len(), 3, "{wrong:?}");
     assert!(wrong[2].ends_with("that was the last try"), "{wrong:?}");
     nothing_was_kept_of_what_was_typed(&gateway, &id, &["1111", "2222", "3333"]);
+}
+
+#[test]
+fn a_stranger_types_the_pin_as_telephone_events() {
+    if std::fs::metadata("/proc/self").expect("a process").uid() != 0 {
+        eprintln!("not tried: SIPp sends telephone-events through a raw socket, which only root may open");
+        return;
+    }
+    let mut gateway = with_a_room();
+    let keys = format!("{PIN}#");
+    let ran = sipp::run("pin.xml", gateway.port, 1, 1, &["-s", "5000", "-key", "keys", &keys]);
+    assert!(ran.passed, "{}", ran.account);
+    gateway.wait_until_idle();
+    let ended = gateway.json(&["calls"])["ended"].clone();
+    assert_eq!(ended[0]["destination"], "room lobby", "{ended:#}");
+    let id = ended[0]["sip_call_id"].as_str().expect("a Call-ID").to_owned();
+    let ways: Vec<Value> = shown(&gateway, &id)["timeline"]
+        .as_array()
+        .expect("a timeline")
+        .iter()
+        .filter(|e| e["kind"] == "dtmf")
+        .map(|e| e["how"].clone())
+        .collect();
+    assert_eq!(ways, vec!["RFC 4733"; keys.len()]);
+    nothing_was_kept_of_what_was_typed(&gateway, &id, &[PIN]);
 }
 
 #[test]
