@@ -37,6 +37,9 @@ impl fmt::Display for Refusal {
 /// When a call ends nobody knows: what is full is worth another try after this long.
 const FULL_RETRY: Duration = Duration::from_secs(5);
 
+/// Addresses that are kept before those of which nothing is left are looked for.
+const KEPT: usize = 256;
+
 /// New calls a second as one number (GCRA): the time at which the bucket would be full again. A whole
 /// second's worth may come at once.
 #[derive(Debug, Clone, Copy, Default)]
@@ -65,7 +68,7 @@ impl Rate {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Gate {
     calls: u32,
     rate: Rate,
@@ -78,8 +81,8 @@ pub struct Limiter {
     whole: Gate,
     /// Holds trunks with calls up, or with a rate to remember: at most as many as came up in a second.
     trunks: HashMap<String, Gate>,
-    /// Holds addresses with calls up.
-    sources: HashMap<IpAddr, u32>,
+    /// Holds addresses with calls up, or with a rate to remember, as trunks are held.
+    sources: HashMap<IpAddr, Gate>,
 }
 
 impl Limiter {
@@ -115,19 +118,39 @@ impl Limiter {
         soon("limits.calls_per_second", self.whole.rate.wait(now, calls_per_second), calls_per_second)?;
         let source = source.map(|address| address.to_canonical());
         if let Some(address) = source {
-            let up = self.sources.get(&address).copied().unwrap_or(0);
-            full(&format!("limits.source_calls for {address}"), up, source_calls)?;
+            let gate = self.sources.get(&address).copied().unwrap_or_default();
+            full(format_args!("limits.source_calls for {address}"), gate.calls, source_calls)?;
+            if trunk.is_none() {
+                let (calls, rate) = (share(calls), share(calls_per_second));
+                full(
+                    format_args!("what limits.calls leaves for {address} without a trunk"),
+                    gate.calls,
+                    calls,
+                )?;
+                let wait = gate.rate.wait(now, rate);
+                soon(
+                    format_args!("what limits.calls_per_second leaves for {address} without a trunk"),
+                    wait,
+                    rate,
+                )?;
+            }
         }
         if let Some(trunk) = trunk {
             let gate = self.trunks.get(&trunk.id);
-            full(&format!("max_calls of trunk {}", trunk.id), gate.map_or(0, |g| g.calls), trunk.max_calls)?;
+            full(
+                format_args!("max_calls of trunk {}", trunk.id),
+                gate.map_or(0, |g| g.calls),
+                trunk.max_calls,
+            )?;
             let wait = gate.map_or(Duration::ZERO, |g| g.rate.wait(now, trunk.calls_per_second));
-            soon(&format!("calls_per_second of trunk {}", trunk.id), wait, trunk.calls_per_second)?;
+            soon(format_args!("calls_per_second of trunk {}", trunk.id), wait, trunk.calls_per_second)?;
         }
         self.whole.calls += 1;
         self.whole.rate.take(now, calls_per_second);
         if let Some(address) = source {
-            *self.sources.entry(address).or_default() += 1;
+            let gate = self.sources.entry(address).or_default();
+            gate.calls += 1;
+            gate.rate.take(now, share(calls_per_second));
         }
         if let Some(trunk) = trunk {
             let gate = self.trunks.entry(trunk.id.clone()).or_default();
@@ -141,21 +164,27 @@ impl Limiter {
     pub fn release(&mut self, now: Duration, trunk: Option<&str>, source: Option<IpAddr>) {
         self.whole.calls = self.whole.calls.saturating_sub(1);
         if let Some(address) = source.map(|address| address.to_canonical())
-            && let Some(up) = self.sources.get_mut(&address)
+            && let Some(gate) = self.sources.get_mut(&address)
         {
-            *up = up.saturating_sub(1);
-            if *up == 0 {
-                self.sources.remove(&address);
-            }
+            gate.calls = gate.calls.saturating_sub(1);
         }
         if let Some(gate) = trunk.and_then(|trunk| self.trunks.get_mut(trunk)) {
             gate.calls = gate.calls.saturating_sub(1);
         }
         self.trunks.retain(|_, gate| gate.calls > 0 || gate.rate.full_at > now);
+        if self.sources.len() > KEPT || self.whole.calls == 0 {
+            self.sources.retain(|_, gate| gate.calls > 0 || gate.rate.full_at > now);
+        }
     }
 }
 
-fn full(what: &str, up: u32, most: u32) -> Result<(), Refusal> {
+/// What one address may take that no trunk knows: nine tenths, so that a flood of calls from one leaves
+/// something for the others. What is less than ten is not shared out.
+fn share(whole: u32) -> u32 {
+    whole - whole / 10
+}
+
+fn full(what: impl fmt::Display, up: u32, most: u32) -> Result<(), Refusal> {
     if most == 0 || up < most {
         return Ok(());
     }
@@ -163,7 +192,7 @@ fn full(what: &str, up: u32, most: u32) -> Result<(), Refusal> {
     Err(Refusal { status: 503, retry_after: FULL_RETRY, reason })
 }
 
-fn soon(what: &str, wait: Duration, rate: u32) -> Result<(), Refusal> {
+fn soon(what: impl fmt::Display, wait: Duration, rate: u32) -> Result<(), Refusal> {
     if wait.is_zero() {
         return Ok(());
     }
@@ -230,6 +259,26 @@ mod tests {
         let other = Trunk { id: "ST_b".into(), ..trunk(1, 0) };
         assert!(limiter.admit(SECOND, Some(&other), address(1)).is_ok());
         assert!(limiter.admit(SECOND, None, address(1)).is_ok());
+    }
+
+    #[test]
+    fn one_address_without_a_trunk_leaves_a_tenth_of_calls_and_rate_to_the_others() {
+        let mut limiter = Limiter::new(Ceiling { calls: 20, ..Ceiling::default() });
+        let taken = (0..50).filter(|_| limiter.admit(SECOND, None, address(1)).is_ok()).count();
+        assert_eq!(taken, 18);
+        assert!(limiter.admit(SECOND, None, address(2)).is_ok());
+        let mut limiter = Limiter::new(Ceiling { calls_per_second: 20, ..Ceiling::default() });
+        let taken = (0..50).filter(|_| limiter.admit(SECOND, None, address(1)).is_ok()).count();
+        assert_eq!(taken, 18);
+        assert!(limiter.admit(SECOND, None, address(2)).is_ok());
+    }
+
+    #[test]
+    fn a_trunk_may_have_all_calls_and_all_the_rate() {
+        let mut limiter = Limiter::new(Ceiling { calls: 20, calls_per_second: 20, ..Ceiling::default() });
+        for _ in 0..20 {
+            limiter.admit(SECOND, Some(&trunk(0, 0)), address(1)).unwrap();
+        }
     }
 
     #[test]

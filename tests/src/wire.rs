@@ -85,8 +85,8 @@ impl Peer {
     /// What did not come.
     pub fn dial(&self, id: &str, rtp_port: u16) -> Result<Talk, String> {
         let sdp = sdp("127.0.0.1", rtp_port);
-        self.send(self.request("INVITE", id, 1, None, Some(&sdp)).as_bytes());
-        let ok = self.final_answer(id, "1 INVITE").ok_or("no final answer to a valid INVITE")?;
+        let invite = self.request("INVITE", id, 1, None, Some(&sdp));
+        let ok = self.ask(&invite, id, "1 INVITE").ok_or("no final answer to a valid INVITE")?;
         if status(&ok) != Some(200) {
             return Err(format!("a valid INVITE got {}", ok.lines().next().unwrap_or_default()));
         }
@@ -101,15 +101,28 @@ impl Peer {
     /// # Errors
     /// What did not come.
     pub fn hang_up(&self, talk: &Talk) -> Result<(), String> {
-        self.send(self.request("BYE", &talk.id, 2, Some(&talk.tag), None).as_bytes());
-        let answer = self.final_answer(&talk.id, "2 BYE").ok_or("no answer to the BYE")?;
+        let bye = self.request("BYE", &talk.id, 2, Some(&talk.tag), None);
+        let answer = self.ask(&bye, &talk.id, "2 BYE").ok_or("no answer to the BYE")?;
         if status(&answer) == Some(200) { Ok(()) } else { Err(format!("the BYE was answered {answer}")) }
+    }
+
+    /// Sends a request again each half second, as phones do, until its final answer comes.
+    #[must_use]
+    pub fn ask(&self, request: &str, id: &str, cseq: &str) -> Option<String> {
+        (0..20).find_map(|_| {
+            self.send(request.as_bytes());
+            self.answer_within(Duration::from_millis(500), id, cseq)
+        })
     }
 
     /// The first final answer to one request of one call.
     #[must_use]
     pub fn final_answer(&self, id: &str, cseq: &str) -> Option<String> {
-        self.expect(Duration::from_secs(10), |m| {
+        self.answer_within(Duration::from_secs(10), id, cseq)
+    }
+
+    fn answer_within(&self, patience: Duration, id: &str, cseq: &str) -> Option<String> {
+        self.expect(patience, |m| {
             status(m).is_some_and(|s| s >= 200)
                 && header(m, "Call-ID") == Some(id)
                 && header(m, "CSeq") == Some(cseq)
