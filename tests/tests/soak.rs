@@ -17,9 +17,20 @@ fn size() -> (u32, u32) {
 #[test]
 fn many_calls_to_the_agent_lose_nothing_and_leave_nothing() {
     let (calls, seconds) = size();
-    let mut gateway = Gateway::with(
-        "limits: {calls: 2000, calls_per_second: 500, source_packets_per_second: 100000}\nhealth_port: 0\n",
+    let folder = tempfile::tempdir().expect("a folder");
+    // An agent that asks again and again, and hangs up on nobody.
+    let asks = vec!["Are you still there?"; 60].join(", ");
+    let dialogue = folder.path().join("patient.yaml");
+    let text = format!(
+        "greeting: Hello. I am waiting.\n\
+         intents:\n  goodbye: {{ phrases: [goodbye], reply: {{ say: Goodbye., hangup: true }} }}\n\
+         no_input: {{ after_seconds: 10, say: [{asks}] }}\n"
     );
+    std::fs::write(&dialogue, text).expect("a dialogue");
+    let mut gateway = Gateway::with(&format!(
+        "agent: {{dialogue: {}}}\nlimits: {{calls: 2000, calls_per_second: 500, source_packets_per_second: 100000}}\n",
+        dialogue.display()
+    ));
     let uri = format!("sip:agent@127.0.0.1:{}", gateway.port);
     let (calls_text, hold) = (calls.to_string(), seconds.to_string());
     let load = gateway.cli(&[
