@@ -158,7 +158,13 @@ impl Desk {
         }
         let yaml = std::fs::read_to_string(name).map_err(|error| format!("dialogue {name}: {error}"))?;
         let dialogue = Arc::new(Dialogue::parse(name, &yaml).map_err(|error| error.to_string())?);
-        self.agents.prepare(&dialogue);
+        let (agents, ahead) = (Arc::clone(&self.agents), Arc::clone(&dialogue));
+        // Rendering takes some 100 ms, which the other calls must not wait for; this one hears it a little later.
+        let prepared =
+            std::thread::Builder::new().name("prepare".into()).spawn(move || agents.prepare(&ahead));
+        if let Err(error) = prepared {
+            warn!("dialogue {name} is not rendered ahead, because no thread could be started: {error}");
+        }
         self.dialogues.insert(name.to_owned(), Arc::clone(&dialogue));
         Ok(dialogue)
     }
