@@ -11,8 +11,10 @@ import time
 
 FRAME = 160
 SILENCE = b"\xff" * FRAME
-# Louder than this (of 32,768) is sound, as in `agent/examples/voice_to_voice.rs`.
+# Louder than this (of 32,768) is a caller's voice, as in `agent/examples/voice_to_voice.rs` …
 LOUD = 200
+# … and sound of the far party, which sends digital silence when it says nothing.
+SOUND = 60
 
 
 def decode(byte):
@@ -24,6 +26,7 @@ def decode(byte):
 
 LINEAR = [decode(byte) for byte in range(256)]
 IS_LOUD = bytes(abs(sample) > LOUD for sample in LINEAR)
+IS_SOUND = bytes(abs(sample) > SOUND for sample in LINEAR)
 
 
 def encode(sample):
@@ -67,8 +70,8 @@ class Flite:
         return [sound[at:at + FRAME].ljust(FRAME, b"\xff") for at in range(0, len(sound), FRAME)]
 
 
-def is_loud(payload):
-    return any(payload.translate(IS_LOUD))
+def is_loud(payload, table=IS_LOUD):
+    return any(payload.translate(table))
 
 
 class Call:
@@ -124,7 +127,7 @@ class Call:
                 break
             packet = self.rtp.recv(2048)
             came = time.monotonic()
-            if len(packet) > 12 and packet[1] & 0x7F == 0 and is_loud(packet[12:]):
+            if len(packet) > 12 and packet[1] & 0x7F == 0 and is_loud(packet[12:], IS_SOUND):
                 first = first or came
         return first
 

@@ -155,7 +155,7 @@ def answer(program, short):
         raise CallsFailed("no question was answered")
     return [("end of speech to the agent's first sample", "0.8 s", "0.5 s", f"{percentile(waits, 50):.2f} s",
              f"p50 of {len(waits)} answers to {asked} questions by flite's voices, p90 "
-             f"{percentile(waits, 90):.2f} s, on the wire; {"; ".join(told[:1])}")]
+             f"{percentile(waits, 90):.2f} s, on the wire; {told[0] if told else 'the timeline says nothing'}")]
 
 
 def latencies(gateway, sip_call_id):

@@ -7,13 +7,16 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError};
 use std::time::{Duration, Instant};
 
 const TICK: Duration = Duration::from_millis(20);
 /// A thread that is later than this does not try to catch up tick by tick: sessions hear several frames
 /// in one.
 const LATE: Duration = Duration::from_millis(100);
+/// Between two looks at the commands while sessions are up: a thread that waits for each of them costs the
+/// signalling a system call and a wake-up of another core a command, which is more than the command itself.
+const LOOK: Duration = Duration::from_millis(5);
 /// Commands that are served between two ticks when the thread is late.
 const AT_ONCE: usize = 256;
 
@@ -37,6 +40,8 @@ pub(super) struct Thread {
     sessions: HashMap<SessionId, Running>,
     /// Sessions that broke in this tick.
     broken: Vec<SessionId>,
+    /// Something was told of which the reader does not know yet.
+    news: bool,
 }
 
 impl Thread {
@@ -46,7 +51,7 @@ impl Thread {
         wake: Wake,
         count: Arc<AtomicUsize>,
     ) -> Self {
-        Self { commands, told, wake, count, sessions: HashMap::new(), broken: Vec::new() }
+        Self { commands, told, wake, count, sessions: HashMap::new(), broken: Vec::new(), news: false }
     }
 
     /// Until the host is gone.
@@ -62,6 +67,7 @@ impl Thread {
                 return;
             }
             self.tick();
+            self.wake();
             next += TICK;
             let now = Instant::now();
             if now > next + LATE {
@@ -74,13 +80,22 @@ impl Thread {
     fn serve_until(&mut self, next: Instant) -> bool {
         let mut served = 0;
         while served < AT_ONCE {
-            let left = next.saturating_duration_since(Instant::now());
-            served = if left.is_zero() { served + 1 } else { 0 };
-            match self.commands.recv_timeout(left) {
+            match self.commands.try_recv() {
                 Ok(command) => self.command(command),
-                Err(RecvTimeoutError::Timeout) => return true,
-                Err(RecvTimeoutError::Disconnected) => return false,
+                Err(TryRecvError::Disconnected) => return false,
+                Err(TryRecvError::Empty) => {
+                    self.wake();
+                    let left = next.saturating_duration_since(Instant::now());
+                    // A thread that has nobody to serve waits for a command, not for the time.
+                    if left.is_zero() || self.sessions.is_empty() {
+                        return true;
+                    }
+                    std::thread::sleep(left.min(LOOK));
+                    continue;
+                }
             }
+            let late = next <= Instant::now();
+            served = if late { served + 1 } else { 0 };
         }
         true
     }
@@ -126,10 +141,17 @@ impl Thread {
         self.after(broken, any);
     }
 
-    /// Ends what broke and wakes whoever reads events.
-    fn after(&mut self, mut broken: Vec<SessionId>, mut any: bool) {
+    /// Wakes whoever reads events, once for all that was told.
+    fn wake(&mut self) {
+        if std::mem::take(&mut self.news) {
+            (self.wake)();
+        }
+    }
+
+    /// Ends what broke.
+    fn after(&mut self, mut broken: Vec<SessionId>, any: bool) {
+        self.news |= any || !broken.is_empty();
         for id in broken.drain(..) {
-            any = true;
             self.sessions.remove(&id);
             self.count.fetch_sub(1, Ordering::AcqRel);
             tracing::error!(session = id.0, "an agent session broke; its call is ended, the others go on");
@@ -138,9 +160,6 @@ impl Thread {
             let _full = self.told.try_send((id, AgentEvent::HangUp { reason }));
         }
         self.broken = broken;
-        if any {
-            (self.wake)();
-        }
     }
 }
 

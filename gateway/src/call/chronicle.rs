@@ -76,14 +76,29 @@ fn micros(time: Time) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// A message on the wire, as the timeline keeps it.
-pub(super) fn sip(sent: bool, flow: &Flow, bytes: &[u8]) -> What {
-    What::Sip {
-        sent,
-        transport: flow.transport.as_str().to_owned(),
-        local: flow.local.to_string(),
-        remote: flow.remote.to_string(),
-        text: text(bytes),
+/// Writes messages on the wire as the timeline keeps them. The addresses of the last one are kept as text:
+/// those of the next are most often the same, and to write them anew cost more than to copy the message.
+#[derive(Default)]
+pub(super) struct Wire {
+    last: Option<(SocketAddr, SocketAddr)>,
+    local: String,
+    remote: String,
+}
+
+impl Wire {
+    pub fn sip(&mut self, sent: bool, flow: &Flow, bytes: &[u8]) -> What {
+        if self.last != Some((flow.local, flow.remote)) {
+            self.last = Some((flow.local, flow.remote));
+            self.local = flow.local.to_string();
+            self.remote = flow.remote.to_string();
+        }
+        What::Sip {
+            sent,
+            transport: flow.transport.as_str().to_owned(),
+            local: self.local.clone(),
+            remote: self.remote.clone(),
+            text: text(bytes),
+        }
     }
 }
 

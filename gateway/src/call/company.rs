@@ -54,8 +54,10 @@ impl Call {
     }
 
     fn goes_to(&mut self, desk: &Desk, destination: String) {
-        self.cdr.destination = destination;
-        desk.chronicle.update(&self.cdr);
+        if self.cdr.destination != destination {
+            self.cdr.destination = destination;
+            desk.chronicle.update(&self.cdr);
+        }
     }
 
     /// A ring to the leg, whose other end is for the company.

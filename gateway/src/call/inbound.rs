@@ -72,6 +72,7 @@ fn take(
     call.cdr.rule = taken.rule;
     call.counted = Some(taken.counted);
     call.destination = taken.destination;
+    call.cdr.destination = call.destination.of_cdr();
     call.open(desk, early);
     call.decided(desk, "taken", &taken.why);
     match call.prepare(desk, admission::offer(invite), flow) {
@@ -177,6 +178,7 @@ impl Call {
         }
         self.decided(desk, &format!("refused with {status}"), why);
         self.cdr.status = status;
+        self.cdr.destination.clear();
         self.farewell = Some(why.to_owned());
         self.state = State::Ending;
         self.shut_media(desk);

@@ -61,6 +61,17 @@ enum Destination {
     Partner,
 }
 
+impl Destination {
+    /// As a CDR has it.
+    fn of_cdr(&self) -> String {
+        match self {
+            Self::Agent { .. } => "agent".to_owned(),
+            Self::Room { room, .. } => format!("room {room}"),
+            Self::PinDesk | Self::Partner => String::new(),
+        }
+    }
+}
+
 /// One call.
 struct Call {
     /// Its key in the table; never used twice.

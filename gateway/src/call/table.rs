@@ -1,8 +1,9 @@
 //! The table of calls: everything that happens comes in here, finds its call, and leaves as datagrams.
 
+use super::chronicle::Wire;
 use super::desk::{Desk, Errand, House};
 use super::inbound::{self, Early};
-use super::{Call, State, chronicle, outbound, words};
+use super::{Call, State, outbound, words};
 use crate::control::{Counts, Request, Status};
 use bytes::Bytes;
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -46,6 +47,7 @@ pub struct Calls {
     calls: HashMap<u64, Box<Call>>,
     deadlines: BTreeSet<(Time, u64)>,
     early: VecDeque<(CallHandle, Time, What)>,
+    wire: Wire,
     drain: Drain,
     sip: Vec<String>,
     connections: usize,
@@ -62,6 +64,7 @@ impl Calls {
             calls: HashMap::new(),
             deadlines: BTreeSet::new(),
             early: VecDeque::new(),
+            wire: Wire::default(),
             drain: Drain::No,
             sip,
             connections: 0,
@@ -87,7 +90,8 @@ impl Calls {
             match self.desk.endpoint.poll() {
                 Some(Output::Send { flow, bytes }) => return Some((flow, bytes)),
                 Some(Output::Trace { call, at, sent, flow, bytes }) => {
-                    self.trace(call, at, chronicle::sip(sent, &flow, &bytes));
+                    let what = self.wire.sip(sent, &flow, &bytes);
+                    self.trace(call, at, what);
                 }
                 Some(Output::Event(event)) => self.on_event(event),
                 None if self.desk.errands.is_empty() => return None,

@@ -1,8 +1,8 @@
-//! Our side of a description, as text.
+//! Our side of a description, as text: written at once, as a model of it in between costs twice the text.
 
 use super::payload_types::Format;
 use crate::session::Direction;
-use sdp_types::{Attribute, Connection, Media, Origin};
+use std::fmt::{self, Write};
 use std::net::IpAddr;
 
 /// One m= line of a description of ours; the order of the lines never changes (RFC 3264 §8).
@@ -30,57 +30,54 @@ pub(super) struct Description {
 impl Description {
     /// As text, under an o= line of this session and version.
     pub(super) fn text(&self, session: u64, version: u64) -> String {
-        let mut sdp = sdp_types::Session::new(Origin::with_ip_addr(session, version, self.ip), "-");
-        sdp.origin.username = Some("-".to_owned());
-        sdp.connection = Some(Connection::from_ip_addr(self.ip));
-        sdp.medias = self.lines.iter().map(|line| self.media(line)).collect();
-        let mut out = Vec::with_capacity(512);
-        // a Vec takes every byte; its io::Write has no error to give
-        let _ = sdp.write(&mut out);
-        String::from_utf8_lossy(&out).into_owned()
-    }
-
-    fn media(&self, line: &Line) -> Media {
-        let (media, proto, fmt, port) = match line {
-            Line::Refused { media, proto, fmt } => (media.as_str(), proto, fmt.clone(), 0),
-            Line::Audio { proto } => {
-                let numbers: Vec<String> =
-                    self.formats.iter().map(|(number, _)| number.to_string()).collect();
-                ("audio", proto, numbers.join(" "), self.port)
+        let (ip, family) = (self.ip, if self.ip.is_ipv4() { "IP4" } else { "IP6" });
+        let ip = ip.to_string();
+        let mut out = String::with_capacity(512);
+        // A String takes everything; fmt::Write has no error to give.
+        let _ = write!(
+            out,
+            "v=0\r\no=- {session} {version} IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n"
+        );
+        for line in &self.lines {
+            match line {
+                Line::Audio { proto } => self.audio(&mut out, proto),
+                Line::Refused { media, proto, fmt } => {
+                    let _ = write!(out, "m={} 0 {} {}\r\n", Plain(media), Plain(proto), Plain(fmt));
+                }
             }
-        };
-        Media {
-            media: media.to_owned(),
-            port,
-            num_ports: None,
-            proto: proto.clone(),
-            fmt,
-            media_title: None,
-            connections: Vec::new(),
-            bandwidths: Vec::new(),
-            key: None,
-            attributes: if matches!(line, Line::Audio { .. }) { self.attributes() } else { Vec::new() },
         }
+        out
     }
 
-    fn attributes(&self) -> Vec<Attribute> {
-        let mut lines = Vec::with_capacity(2 * self.formats.len() + 3);
+    fn audio(&self, out: &mut String, proto: &str) {
+        let _ = write!(out, "m=audio {} {}", self.port, Plain(proto));
+        for (number, _) in &self.formats {
+            let _ = write!(out, " {number}");
+        }
         for (number, format) in &self.formats {
-            lines.push(Attribute::with_value("rtpmap", format!("{number} {}", format.rtpmap())));
+            let _ = write!(out, "\r\na=rtpmap:{number} {}", format.rtpmap());
             if let Some(fmtp) = format.fmtp() {
-                lines.push(Attribute::with_value("fmtp", format!("{number} {fmtp}")));
+                let _ = write!(out, "\r\na=fmtp:{number} {fmtp}");
             }
         }
-        lines.push(Attribute::with_value("ptime", self.ptime_ms));
-        lines.push(Attribute::new(match self.direction {
-            Direction::SendRecv => "sendrecv",
-            Direction::SendOnly => "sendonly",
-            Direction::RecvOnly => "recvonly",
-            Direction::Inactive => "inactive",
-        }));
+        let _ = write!(out, "\r\na=ptime:{}", self.ptime_ms);
+        out.push_str(match self.direction {
+            Direction::SendRecv => "\r\na=sendrecv\r\n",
+            Direction::SendOnly => "\r\na=sendonly\r\n",
+            Direction::RecvOnly => "\r\na=recvonly\r\n",
+            Direction::Inactive => "\r\na=inactive\r\n",
+        });
         if self.rtcp_mux {
-            lines.push(Attribute::new("rtcp-mux"));
+            out.push_str("a=rtcp-mux\r\n");
         }
-        lines
+    }
+}
+
+/// What the peer wrote, without what would begin a line of its own (RFC 8866 §5).
+struct Plain<'a>(&'a str);
+
+impl fmt::Display for Plain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.split(['\0', '\r', '\n']).try_for_each(|part| f.write_str(part))
     }
 }

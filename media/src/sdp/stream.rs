@@ -96,7 +96,7 @@ fn formats(media: &sdp_types::Media) -> (Vec<(u8, Format)>, String) {
         .take(MOST_FORMATS)
         .collect();
     let mut known: Vec<(u8, Format)> = Vec::new();
-    let mut names: Vec<String> = Vec::new();
+    let (mut offered, mut named) = (String::with_capacity(192), 0);
     for text in media.fmt.split_whitespace().take(MOST_FORMATS) {
         let number: u8 = match text.parse() {
             // 72..=76 cannot be told from RTCP (RFC 5761 §4)
@@ -108,9 +108,10 @@ fn formats(media: &sdp_types::Media) -> (Vec<(u8, Format)>, String) {
             Some(rest) => Format::from_rtpmap(rest),
             None => Format::from_static(number),
         };
-        if names.len() < 16 {
-            let name = rtpmap.map_or_else(|| text.to_owned(), |rest| rest.trim().chars().take(32).collect());
-            names.push(name.escape_debug().to_string());
+        if named < 16 {
+            offered.push_str(if named == 0 { "" } else { ", " });
+            name(&mut offered, rtpmap.map_or(text, str::trim));
+            named += 1;
         }
         if let Some(format) = format
             && known.iter().all(|(used, _)| *used != number)
@@ -118,8 +119,20 @@ fn formats(media: &sdp_types::Media) -> (Vec<(u8, Format)>, String) {
             known.push((number, format));
         }
     }
-    let offered = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
+    if named == 0 {
+        offered.push_str("nothing");
+    }
     (known, offered)
+}
+
+/// A format for the log: a stranger's text, so that all but the plainest of it is escaped.
+fn name(out: &mut String, text: &str) {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'-' | b'.' | b'_');
+    if text.len() <= 32 && text.bytes().all(plain) {
+        out.push_str(text);
+    } else {
+        text.chars().take(32).for_each(|c| out.extend(c.escape_debug()));
+    }
 }
 
 impl Stream {

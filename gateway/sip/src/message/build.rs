@@ -2,6 +2,7 @@
 
 use super::{HeaderName, Message, Method, phrase};
 use bytes::{BufMut, Bytes, BytesMut};
+use memchr::{memchr2, memchr3};
 use std::fmt::{self, Write};
 
 /// A value that cannot stand in a message.
@@ -58,62 +59,71 @@ impl Builder {
         for via in request.list(HeaderName::Via) {
             let value = if first { top_via.unwrap_or(via) } else { via };
             first = false;
-            builder = builder.copied(HeaderName::Via, Unfolded(value));
+            builder = builder.copied(HeaderName::Via, value, "");
         }
         if (101..300).contains(&status) && request.method() == Some(Method::Invite) {
             for route in request.headers(HeaderName::RecordRoute) {
-                builder = builder.copied(HeaderName::RecordRoute, Unfolded(route));
+                builder = builder.copied(HeaderName::RecordRoute, route, "");
             }
         }
         if let Some(from) = request.header(HeaderName::From) {
-            builder = builder.copied(HeaderName::From, Unfolded(from));
+            builder = builder.copied(HeaderName::From, from, "");
         }
         if let Some(to) = request.header(HeaderName::To) {
             let tagged = request.to().ok().and_then(|t| t.tag()).is_some();
-            builder = if tagged || to_tag.is_empty() || status == 100 {
-                builder.copied(HeaderName::To, Unfolded(to))
-            } else {
-                builder.copied(HeaderName::To, format_args!("{};tag={to_tag}", Unfolded(to)))
-            };
+            let tag = if tagged || status == 100 { "" } else { to_tag };
+            builder = builder.copied(HeaderName::To, to, tag);
         }
         for name in [HeaderName::CallId, HeaderName::CSeq] {
             if let Some(value) = request.header(name) {
-                builder = builder.copied(name, Unfolded(value));
+                builder = builder.copied(name, value, "");
             }
         }
         builder
     }
 
     /// What came in a request goes back to its sender as it stood, but on one line. NUL may stand in a
-    /// quoted pair (RFC 4475 §3.1.1.2) and is the sender's own.
-    fn copied(mut self, name: HeaderName, value: impl fmt::Display) -> Self {
-        self.line(name.as_str(), value, |b| matches!(b, b'\r' | b'\n'));
+    /// quoted pair (RFC 4475 §3.1.1.2) and is the sender's own. `tag` is ours, or empty.
+    fn copied(mut self, name: HeaderName, value: &str, tag: &str) -> Self {
+        self.out.put_slice(name.as_str().as_bytes());
+        self.out.put_slice(b": ");
+        if memchr2(b'\r', b'\n', value.as_bytes()).is_some() {
+            unfold(&mut self.out, value);
+        } else {
+            self.out.put_slice(value.as_bytes());
+        }
+        if !tag.is_empty() {
+            self.out.put_slice(b";tag=");
+            self.out.put_slice(tag.as_bytes());
+        }
+        self.out.put_slice(b"\r\n");
         self
     }
 
     /// Adds a header.
     #[must_use]
-    pub fn header(self, name: HeaderName, value: impl fmt::Display) -> Self {
-        self.named(name.as_str(), value)
+    pub fn header(mut self, name: HeaderName, value: impl fmt::Display) -> Self {
+        self.line(name.as_str(), value);
+        self
     }
 
     /// Adds a header by its text. The name must be a token.
     #[must_use]
     pub fn named(mut self, name: &str, value: impl fmt::Display) -> Self {
-        self.line(name, value, is_forbidden);
+        if super::text::is_token(name) {
+            self.line(name, value);
+        } else {
+            self.fail(name);
+        }
         self
     }
 
-    fn line(&mut self, name: &str, value: impl fmt::Display, forbidden: fn(u8) -> bool) {
-        if !super::text::is_token(name) {
-            self.fail(name);
-            return;
-        }
+    fn line(&mut self, name: &str, value: impl fmt::Display) {
         self.out.put_slice(name.as_bytes());
         self.out.put_slice(b": ");
         let from = self.out.len();
         let _ = write!(self.out, "{value}");
-        if self.out.get(from..).is_some_and(|v| v.iter().any(|b| forbidden(*b))) {
+        if self.out.get(from..).is_some_and(is_forbidden) {
             self.out.truncate(from);
             self.fail(name);
         }
@@ -146,7 +156,7 @@ impl Builder {
     }
 
     fn piece(&mut self, place: &str, text: &str) {
-        if text.bytes().any(is_forbidden) {
+        if is_forbidden(text.as_bytes()) {
             self.fail(place);
         } else {
             self.out.put_slice(text.as_bytes());
@@ -160,25 +170,17 @@ impl Builder {
     }
 }
 
-fn is_forbidden(b: u8) -> bool {
-    matches!(b, b'\r' | b'\n' | 0)
+fn is_forbidden(value: &[u8]) -> bool {
+    memchr3(b'\r', b'\n', 0, value).is_some()
 }
 
 /// A value that came folded goes out on one line; a bare CR inside it is no better than a fold.
-struct Unfolded<'a>(&'a str);
-
-impl fmt::Display for Unfolded<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.0.contains(['\r', '\n']) {
-            return f.write_str(self.0);
+fn unfold(out: &mut BytesMut, value: &str) {
+    let lines = value.split(['\r', '\n']).map(str::trim_ascii).filter(|l| !l.is_empty());
+    for (n, line) in lines.enumerate() {
+        if n > 0 {
+            out.put_u8(b' ');
         }
-        let lines = self.0.split(['\r', '\n']).map(str::trim_ascii).filter(|l| !l.is_empty());
-        for (n, line) in lines.enumerate() {
-            if n > 0 {
-                f.write_char(' ')?;
-            }
-            f.write_str(line)?;
-        }
-        Ok(())
+        out.put_slice(line.as_bytes());
     }
 }
