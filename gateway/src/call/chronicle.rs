@@ -141,7 +141,7 @@ mod tests {
         let address = SocketAddr::from(([127, 0, 0, 1], 5060));
         let flow = Flow { transport: Transport::Udp, local: address, remote: address, connection: None };
         let message = b"INFO sip:1@h SIP/2.0\r\nCSeq: 2 INFO\r\n\r\nSignal=5\r\nDuration=160\r\n";
-        let mut what = super::sip(false, &flow, message);
+        let mut what = super::Wire::default().sip(false, &flow, message);
         super::hide_key(&mut what);
         let What::Sip { text, .. } = what else { panic!("a message") };
         assert!(text.ends_with("CSeq: 2 INFO\r\n\r\nSignal=x\r\nDuration=xxx\r\n"), "{text}");

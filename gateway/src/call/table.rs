@@ -1,6 +1,6 @@
 //! The table of calls: everything that happens comes in here, finds its call, and leaves as datagrams.
 
-use super::chronicle::Wire;
+use super::chronicle::{Wire, hide_key};
 use super::desk::{Desk, Errand, House};
 use super::inbound::{self, Early};
 use super::{Call, State, outbound, words};
@@ -107,7 +107,7 @@ impl Calls {
             Some(call) if call.state == State::Over => {}
             Some(call) => {
                 if call.is_secret_key() {
-                    chronicle::hide_key(&mut what);
+                    hide_key(&mut what);
                 }
                 self.desk.chronicle.note(at, &call.id, what);
             }
