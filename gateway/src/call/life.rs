@@ -233,8 +233,15 @@ impl Call {
             let longest = desk.config.limits.call_duration.as_secs();
             self.hang_up(desk, words::NORMAL, &format!("limits.call_duration ({longest} s) is over"));
         } else {
-            self.over(desk, "given up: the end was never confirmed", &End::LocalBye);
-            self.awaits_report = false;
+            self.give_up(desk, "given up: the end was never confirmed");
+        }
+    }
+
+    /// Nothing more is waited for, neither the peer nor the leg: its CDR leaves as it is.
+    pub(super) fn give_up(&mut self, desk: &mut Desk, why: &str) {
+        self.over(desk, why, &End::LocalBye);
+        if std::mem::take(&mut self.awaits_report) {
+            desk.chronicle.end(std::mem::take(&mut self.cdr));
         }
     }
 

@@ -359,6 +359,18 @@ impl Calls {
         }
     }
 
+    /// The program ends: of calls whose last message never came there is a CDR all the same.
+    pub fn give_up(&mut self, now: Time) {
+        self.desk.now = now;
+        let all: Vec<u64> = self.calls.keys().copied().collect();
+        for serial in all {
+            self.with(serial, |call, desk| {
+                let why = call.farewell.clone().unwrap_or_default();
+                call.give_up(desk, &why);
+            });
+        }
+    }
+
     fn hang_up(&mut self, id: &str) -> bool {
         let named = |call: &Call| call.id.starts_with(id) || call.cdr.sip_call_id.starts_with(id);
         let mut found = self.calls.values().filter(|call| named(call)).map(|call| call.serial);

@@ -163,8 +163,9 @@ async fn next(signal: &mut Option<Signal>) {
 }
 
 async fn end(program: Program) {
-    let Program { sockets, control, records, calls, .. } = program;
+    let Program { began, sockets, control, records, mut calls, .. } = program;
     sockets.close().await;
+    calls.give_up(began.elapsed());
     drop(calls);
     control.stop();
     records.flush();
