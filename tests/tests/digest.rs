@@ -20,7 +20,7 @@ fn gateway(yaml: &str) -> Gateway {
 #[test]
 fn sipp_with_the_right_password_is_taken_by_the_trunk() {
     let mut gateway = gateway("");
-    sipp::run("digest.xml", gateway.port, 1, 1, &["-au", "ann", "-ap", "sesame"]).assert_passed();
+    sipp::run("digest.xml", gateway.port, 1, 10, &["-au", "ann", "-ap", "sesame"]).assert_passed();
     gateway.wait_until_idle();
     assert_eq!(gateway.last_call()["cdr"]["trunk"], "T1");
 }
@@ -28,7 +28,7 @@ fn sipp_with_the_right_password_is_taken_by_the_trunk() {
 #[test]
 fn sipp_with_a_wrong_password_gets_403_and_the_log_keeps_the_secret() {
     let mut gateway = gateway("");
-    sipp::run("digest_refused.xml", gateway.port, 1, 1, &["-au", "ann", "-ap", "guess"]).assert_passed();
+    sipp::run("digest_refused.xml", gateway.port, 1, 10, &["-au", "ann", "-ap", "guess"]).assert_passed();
     gateway.wait_until_idle();
     assert_eq!(gateway.last_call()["cdr"]["status"], 403);
     assert!(!gateway.log().contains("sesame") && !gateway.log().contains("guess"));
@@ -62,7 +62,7 @@ fn our_own_telephone_answers_sha_256() {
     let mut gateway = gateway("sip: {digest_sha256: true}\n");
     let output = std::process::Command::new(trunkline_tests::gateway::binary())
         .args(["call", &format!("sip:agent@127.0.0.1:{}", gateway.port), "--username", "ann"])
-        .args(["--password-env", "PASSWORD_OF_ANN", "--wav"])
+        .args(["--password-env", "PASSWORD_OF_ANN", "--patience", "1", "--wav"])
         .arg(ears::tone(gateway.folder.path(), 440, 1))
         .env("PASSWORD_OF_ANN", "sesame")
         .output()

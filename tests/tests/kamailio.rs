@@ -22,7 +22,7 @@ fn bye(call: &Value) -> (&str, &str) {
 fn called_and_hung_up(transport: &str) {
     let mut gateway = gateway();
     let kamailio = Kamailio::before(gateway.port, transport);
-    sipp::run("call.xml", kamailio.port, 1, 1, &[]).assert_passed();
+    sipp::run("call.xml", kamailio.port, 1, 10, &[]).assert_passed();
     gateway.wait_until_idle();
     let call = gateway.last_call();
     assert_eq!(call["cdr"]["end"], "the caller hung up");
@@ -35,7 +35,7 @@ fn hung_up_on(transport: &str) {
     let kamailio = Kamailio::before(gateway.port, transport);
     let port = kamailio.port;
     std::thread::scope(|scope| {
-        let caller = scope.spawn(move || sipp::run("hung_up_on.xml", port, 1, 1, &[]));
+        let caller = scope.spawn(move || sipp::run("hung_up_on.xml", port, 1, 10, &[]));
         gateway.wait_until("the caller's ACK is here", |g| {
             let up = &g.json(&["calls"])["up"][0];
             up["id"]
@@ -80,7 +80,7 @@ fn offers_and_acknowledgements_follow_the_route_of_the_call() {
     let mut gateway = gateway();
     let kamailio = Kamailio::before(gateway.port, "udp");
     for scenario in ["no_common_codec_later.xml", "prack.xml", "delayed_offer.xml", "session_timer.xml"] {
-        sipp::run(scenario, kamailio.port, 1, 1, &[]).assert_passed();
+        sipp::run(scenario, kamailio.port, 1, 10, &[]).assert_passed();
     }
     gateway.wait_until_idle();
 }

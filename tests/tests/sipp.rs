@@ -25,7 +25,7 @@ fn done(gateway: &Gateway, arguments: &[&str]) {
 
 /// The scenario passes, and when its call is over nothing of it is left.
 fn passes(gateway: &mut Gateway, scenario: &str, more: &[&str]) {
-    sipp::run(scenario, gateway.port, 1, 1, more).assert_passed();
+    sipp::run(scenario, gateway.port, 1, 10, more).assert_passed();
     gateway.wait_until_idle();
 }
 
@@ -81,7 +81,7 @@ fn a_call_over_tcp_is_answered_and_ended() {
 fn a_call_over_ipv6_is_answered_and_ended() {
     for transport in ["u1", "t1"] {
         let mut gateway = with("listen_ip: \"::1\"\n");
-        sipp::run_from("::1", "call.xml", gateway.port, 1, 1, &["-t", transport]).assert_passed();
+        sipp::run_from("::1", "call.xml", gateway.port, 1, 10, &["-t", transport]).assert_passed();
         gateway.wait_until_idle();
         let call = gateway.last_call();
         let ok = messages(&call, true, "SIP/2.0 200", "1 INVITE")[0];
@@ -93,7 +93,7 @@ fn a_call_over_ipv6_is_answered_and_ended() {
 fn where_no_address_is_configured_both_families_are_listened_on() {
     let mut gateway = with("listen_ip:\n");
     for ip in ["127.0.0.1", "::1"] {
-        sipp::run_from(ip, "call.xml", gateway.port, 1, 1, &[]).assert_passed();
+        sipp::run_from(ip, "call.xml", gateway.port, 1, 10, &[]).assert_passed();
     }
     gateway.wait_until_idle();
 }
@@ -114,7 +114,7 @@ fn a_call_that_is_ended_here_gets_a_bye_that_says_why() {
     let mut gateway = gateway();
     let port = gateway.port;
     std::thread::scope(|scope| {
-        let caller = scope.spawn(|| sipp::run("hung_up_on.xml", port, 1, 1, &[]));
+        let caller = scope.spawn(|| sipp::run("hung_up_on.xml", port, 1, 10, &[]));
         gateway.wait_until("the call is up", |g| {
             g.json(&["calls"])["up"].as_array().is_some_and(|calls| !calls.is_empty())
         });
@@ -249,7 +249,7 @@ fn timers_of_the_protocol_end_and_refresh_calls() {
     let port = gateway.port;
     let scenarios = ["lost_ack.xml", "session_expires.xml", "session_refreshed.xml", "glare.xml"];
     let outcomes = std::thread::scope(|scope| {
-        let runs = scenarios.map(|s| scope.spawn(move || sipp::run(s, port, 1, 1, &[])));
+        let runs = scenarios.map(|s| scope.spawn(move || sipp::run(s, port, 1, 10, &[])));
         runs.map(|run| run.join().unwrap())
     });
     outcomes.iter().for_each(sipp::Outcome::assert_passed);
