@@ -41,6 +41,11 @@ impl Gateway {
 
     /// Starts in a folder that an earlier one used.
     pub fn within(folder: TempDir, yaml: &str) -> Self {
+        Self::in_environment(folder, yaml, &[])
+    }
+
+    /// The same, with variables in its environment.
+    pub fn in_environment(folder: TempDir, yaml: &str, variables: &[(&str, &str)]) -> Self {
         let port = crate::free_port();
         let first = 20_000 + (port % 20_000) / 2 * 2;
         let mut text = format!("sip_port: {port}\nstate_dir: {}\n", folder.path().join("state").display());
@@ -57,6 +62,7 @@ impl Gateway {
         let out = fs::OpenOptions::new().create(true).append(true).open(&log).expect("log");
         let child = Command::new(binary())
             .args(["--config".as_ref(), config.as_os_str()])
+            .envs(variables.iter().copied())
             .stdout(out.try_clone().expect("log"))
             .stderr(out)
             .stdin(Stdio::null())

@@ -21,14 +21,28 @@ pub fn path_in(state: &Path) -> PathBuf {
 pub async fn bind(path: &Path) -> Result<UnixListener, ControlError> {
     let failed = |source: io::Error| ControlError::Socket { path: path.display().to_string(), source };
     match UnixStream::connect(path).await {
-        Ok(running) => {
-            let pid = running.peer_cred().ok().and_then(|peer| peer.pid());
-            return Err(ControlError::AlreadyRunning { pid, path: path.display().to_string() });
-        }
+        Ok(running) => return Err(already_running(&running, path)),
         Err(error) if nobody_listens(&error) => {}
         Err(error) => return Err(failed(error)),
     }
     bind_private(path).map_err(failed)
+}
+
+/// Is another process serving this state folder? Asked before anything is opened: its ports and its store
+/// are taken as well, and to say so would send people to look for another program.
+///
+/// # Errors
+/// [`ControlError::AlreadyRunning`].
+pub async fn nobody_answers(path: &Path) -> Result<(), ControlError> {
+    match UnixStream::connect(path).await {
+        Ok(running) => Err(already_running(&running, path)),
+        Err(_) => Ok(()),
+    }
+}
+
+fn already_running(running: &UnixStream, path: &Path) -> ControlError {
+    let pid = running.peer_cred().ok().and_then(|peer| peer.pid());
+    ControlError::AlreadyRunning { pid, path: path.display().to_string() }
 }
 
 /// Does this error of `connect` say that no process serves the socket?

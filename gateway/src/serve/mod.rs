@@ -25,7 +25,7 @@ pub fn run(config: Config, file: &str) -> ExitCode {
         }
     };
     runtime.block_on(async {
-        match start::start(config, file) {
+        match start::start(config, file).await {
             Ok(program) => {
                 turn::turn(program).await;
                 ExitCode::SUCCESS

@@ -3,7 +3,7 @@
 
 use super::banner;
 use crate::call::{Calls, House, LookUp};
-use crate::control::{CallEvent, Request, server};
+use crate::control::{CallEvent, Request, server, socket};
 use crate::prompts::PromptShelf;
 use crate::transport::{BindError, Listen, Sockets, TcpLimits};
 use std::path::PathBuf;
@@ -69,10 +69,11 @@ pub(super) enum StartError {
 }
 
 /// Starts everything.
-pub(super) fn start(config: Config, file: &str) -> Result<Program, StartError> {
+pub(super) async fn start(config: Config, file: &str) -> Result<Program, StartError> {
     let began = Instant::now();
     let config = Arc::new(config);
     let files = open_files_limit();
+    socket::nobody_answers(&socket::path_in(&config.state_dir)).await?;
     let sockets = Sockets::bind(&listen(&config))?;
     let (records, interrupted) = Records::open(&config.state_dir)?;
     let records = Arc::new(records);
