@@ -94,6 +94,7 @@ impl Checker {
                 no_match.and_then(|n| n.then.as_ref()),
                 &["Sorry, I did not get that."],
             )?,
+            guess: self.guess(no_match.and_then(|n| n.guess.as_ref()))?,
             failure: self.plain(
                 "failure",
                 file.failure.as_ref(),
@@ -157,11 +158,31 @@ impl Checker {
         }
     }
 
+    /// The question whether something was meant: the one text that speaks of `{guess}`.
+    fn guess(&self, text: Option<&Spanned<String>>) -> Result<Template, Fault> {
+        let Some(text) = text else {
+            return Ok(Template::parse("Did you mean {guess}?").unwrap_or_default());
+        };
+        let template = self.template_with("no_match.guess", line(text), &text.value, &["guess"])?;
+        if template.names().all(|name| name != "guess") {
+            return fault(
+                line(text),
+                "no_match.guess: does not say {guess}, which is what may have been meant",
+            );
+        }
+        Ok(template)
+    }
+
     fn template(&self, key: &str, line: u64, text: &str) -> Result<Template, Fault> {
+        self.template_with(key, line, text, &[])
+    }
+
+    fn template_with(&self, key: &str, line: u64, text: &str, more: &[&str]) -> Result<Template, Fault> {
         let template =
             Template::parse(text).map_err(|message| Fault { line, message: format!("{key}: {message}") })?;
         for name in template.names() {
             let known = CALL_FACTS.contains(&name)
+                || more.contains(&name)
                 || self.names.facts.iter().chain(&self.names.slots).any(|known| known == name);
             if !known {
                 let call = CALL_FACTS.join(", ");
@@ -288,8 +309,9 @@ impl Checker {
                 }
                 phrases.push(phrase);
             }
+            let about = intent.about.as_ref().map(|t| self.template(&key, line(t), &t.value)).transpose()?;
             let reply = self.reply(&key, &intent.reply)?;
-            out.push(Intent { name: name.value.clone(), phrases, reply });
+            out.push(Intent { name: name.value.clone(), phrases, about, reply });
         }
         Ok(out)
     }
@@ -367,6 +389,9 @@ fn expected(dialogue: &Dialogue) -> Vec<String> {
     for slot in &dialogue.slots {
         out.extend(slot.takes.phrases().iter().map(|phrase| spelled(phrase)));
         out.extend(slot.strip.iter().map(|phrase| phrase.spelled.clone()));
+    }
+    if dialogue.intents.iter().any(|intent| intent.about.is_some()) {
+        out.extend(Takes::YesNo.phrases().iter().map(|phrase| spelled(phrase)));
     }
     if !dialogue.menus.is_empty() {
         out.extend(slot::DIGITS.iter().map(|&digit| digit.to_owned()));

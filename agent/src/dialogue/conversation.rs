@@ -1,6 +1,7 @@
 //! One call's way through a dialogue: what the caller said or pressed in, what is to be said and done out.
 
-use super::phrase::{Fit, find, words};
+use super::guess::guess;
+use super::phrase::{Fit, find, says_enough, words};
 use super::slot::{Takes, Value, spoken_key};
 use super::template::{Template, spoken, time_of_day};
 use super::{Dialogue, Intent, Next, Reply};
@@ -47,6 +48,8 @@ pub struct Conversation {
     asking: Option<usize>,
     menu: Option<usize>,
     typed: String,
+    /// The intent of which the caller was asked whether it was meant.
+    guessed: Option<usize>,
     last: String,
     silences: usize,
     misses: usize,
@@ -73,6 +76,7 @@ impl Conversation {
             asking: None,
             menu: None,
             typed: String::new(),
+            guessed: None,
             last: String::new(),
             silences: 0,
             misses: 0,
@@ -95,6 +99,9 @@ impl Conversation {
     #[must_use]
     pub fn is_sure(&self, text: &str) -> bool {
         let heard = words(text);
+        if self.guess_answered(&heard).is_some() {
+            return true;
+        }
         match self.value_asked_for(&heard) {
             Some((_, value)) if value.sure => return true,
             Some(_) => {}
@@ -113,7 +120,8 @@ impl Conversation {
     #[must_use]
     pub fn understands(&self, text: &str) -> bool {
         let heard = words(text);
-        self.value_asked_for(&heard).is_some()
+        self.guess_answered(&heard).is_some()
+            || self.value_asked_for(&heard).is_some()
             || (self.asking.is_none() && self.menu_key_said(&heard).is_some())
             || intent(&self.dialogue, &heard).is_some()
     }
@@ -123,6 +131,17 @@ impl Conversation {
         let dialogue = Arc::clone(&self.dialogue);
         let heard = words(text);
         self.silences = 0;
+        let answered = self.guess_answered(&heard);
+        let guessed = self.guessed.take();
+        match (guessed.and_then(|at| dialogue.intents.get(at)), answered) {
+            (Some(intent), Some(true)) => {
+                self.misses = 0;
+                let why = "the caller said that it was meant".to_owned();
+                return self.answer(&intent.reply, vec![(format!("intent {}", intent.name), why)]);
+            }
+            (Some(_), Some(false)) => return self.no_match(),
+            _ => {}
+        }
         let asked = self.value_asked_for(&heard);
         if let Some((slot, value)) = asked.as_ref().filter(|(_, value)| value.sure) {
             return self.fill(*slot, &value.text, "said by the caller", Vec::new());
@@ -136,6 +155,9 @@ impl Conversation {
         let found = intent(&dialogue, &heard);
         // While a name is asked for, only whole phrases lead elsewhere.
         if let Some(found) = found.filter(|found| asked.is_none() || found.fit.sure) {
+            if matches!(found.intent.reply.next, Next::Repeat) {
+                self.guessed = guessed;
+            }
             self.misses = 0;
             let why = format!("heard \"{}\"", found.phrase);
             let mut decisions = vec![(format!("intent {}", found.intent.name), why)];
@@ -147,8 +169,36 @@ impl Conversation {
         }
         match asked {
             Some((slot, value)) => self.fill(slot, &value.text, "said by the caller", Vec::new()),
-            None => self.no_match(),
+            None => self.guess(&heard).unwrap_or_else(|| self.no_match()),
         }
+    }
+
+    /// No phrase fits: something that sounds like one may have been meant.
+    fn guess(&mut self, heard: &[String]) -> Option<Answer> {
+        let dialogue = Arc::clone(&self.dialogue);
+        // Who asks for a name is not answered with the opening hours.
+        let guess = guess(&dialogue, heard).filter(|_| self.asking.is_none())?;
+        let (name, why) = (&guess.intent.name, format!("it sounds like \"{}\"", guess.phrase));
+        if guess.near {
+            self.misses = 0;
+            return Some(self.answer(&guess.intent.reply, vec![(format!("intent {name}"), why)]));
+        }
+        let about = self.fill_in(guess.intent.about.as_ref()?);
+        let text = dialogue.guess.fill(|name| {
+            if name == "guess" { Some(about.clone()) } else { self.value(name).map(|value| spoken(&value)) }
+        });
+        self.guessed = Some(guess.at);
+        self.misses += 1;
+        Some(self.say(text, After::Listen, vec![(format!("guess {name}"), why)]))
+    }
+
+    /// Yes or no to "did you mean …?"; a phrase of the dialogue goes before it.
+    fn guess_answered(&self, heard: &[String]) -> Option<bool> {
+        self.guessed?;
+        if intent(&self.dialogue, heard).is_some_and(|found| found.fit.words > 1) {
+            return None;
+        }
+        Takes::YesNo.value(heard, &[]).map(|value| value.text == "yes")
     }
 
     /// The caller has pressed this key; `None`: it means nothing here (yet).
@@ -173,6 +223,7 @@ impl Conversation {
         let (_, reply) = menu.keys.iter().find(|(digit, _)| *digit == key)?;
         self.misses = 0;
         self.asking = None;
+        self.guessed = None;
         let decisions = vec![(format!("menu {}", menu.name), format!("key {key}"))];
         Some(self.answer(reply, decisions))
     }
@@ -348,7 +399,8 @@ impl Conversation {
 fn intent<'a>(dialogue: &'a Dialogue, heard: &[String]) -> Option<Found<'a>> {
     let all = dialogue.intents.iter().flat_map(|intent| intent.phrases.iter().map(move |p| (intent, p)));
     let fits = all.filter_map(|(intent, phrase)| {
-        let fit = find(heard, &phrase.words)?;
+        let fit =
+            find(heard, &phrase.words).filter(|fit| phrase.slot.is_some() || says_enough(heard, *fit))?;
         let slot = phrase.slot.and_then(|at| dialogue.slots.get(at));
         let value = match slot {
             Some(slot) => Some(slot.takes.value(heard.get(fit.end..)?, &[])?),

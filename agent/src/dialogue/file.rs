@@ -43,6 +43,7 @@ pub(super) struct Reply {
 #[serde(deny_unknown_fields)]
 pub(super) struct Intent {
     pub phrases: Vec<Spanned<String>>,
+    pub about: Option<Spanned<String>>,
     pub reply: Spanned<Reply>,
 }
 
@@ -88,6 +89,7 @@ pub(super) struct NoInput {
 #[serde(deny_unknown_fields)]
 pub(super) struct NoMatch {
     pub say: Option<Spanned<Texts>>,
+    pub guess: Option<Spanned<String>>,
     pub then: Option<Spanned<Reply>>,
 }
 

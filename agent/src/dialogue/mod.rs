@@ -7,8 +7,10 @@
 mod check;
 mod conversation;
 mod file;
+mod guess;
 mod phrase;
 mod slot;
+mod sound;
 mod template;
 
 #[cfg(test)]
@@ -31,6 +33,8 @@ pub struct Dialogue {
     no_input_after: Duration,
     no_input: Reprompt,
     no_match: Reprompt,
+    /// "Did you mean {guess}?"
+    guess: Template,
     failure: String,
     transfer_failed: String,
     phrases: Vec<String>,
@@ -72,6 +76,8 @@ enum Next {
 struct Intent {
     name: String,
     phrases: Vec<Phrase>,
+    /// What it is about, to ask whether it was meant.
+    about: Option<Template>,
     reply: Reply,
 }
 

@@ -45,6 +45,15 @@ pub(super) fn find(heard: &[String], phrase: &[String]) -> Option<Fit> {
     (0..heard.len()).find_map(|from| with_gaps(heard, phrase, from))
 }
 
+/// Words of an utterance up to which one of them says what is meant.
+const SHORT: usize = 5;
+
+/// A single word anywhere in a long utterance is too little ("hello" in what a recogniser makes of a
+/// sentence that it does not understand); as the last word it is not ("… that was all, goodbye").
+pub(super) fn says_enough(heard: &[String], fit: Fit) -> bool {
+    fit.words > 1 || heard.len() <= SHORT || fit.end == heard.len()
+}
+
 fn with_gaps(heard: &[String], phrase: &[String], from: usize) -> Option<Fit> {
     let mut at = from;
     for (n, word) in phrase.iter().enumerate() {

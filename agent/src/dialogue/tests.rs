@@ -236,3 +236,91 @@ fn an_empty_or_broken_file_is_an_error_with_a_line() {
         assert!(error.line >= 1 && !error.message.is_empty(), "{yaml:?}: {error}");
     }
 }
+
+const DESK: &str = r#"
+facts: { what: opening hours }
+greeting: Hello.
+intents:
+  hours: { phrases: [opening hours, do you open], about: "our {what}", reply: "Nine to five." }
+  address: { phrases: [your address], about: our address, reply: Harbour Street. }
+  office: { phrases: [the office, a human], about: the office, reply: { say: One moment., transfer: "1" } }
+  again: { phrases: [say that again], reply: { repeat: true } }
+  bye: { phrases: [goodbye], about: to end the call, reply: { say: Bye., hangup: true } }
+slots:
+  name: { ask: Who?, then: Thank you. }
+no_match: { say: [What?, Still what?], guess: "Do you mean {guess}?" }
+"#;
+
+fn desk() -> Conversation {
+    let mut talk = Conversation::new(Arc::new(Dialogue::parse("desk.yaml", DESK).unwrap()), vec![]);
+    talk.begin();
+    talk
+}
+
+#[test]
+fn what_sounds_exactly_like_a_phrase_is_taken_for_it() {
+    assert_eq!(desk().heard("you're adress please").text, "Harbour Street.");
+}
+
+#[test]
+fn what_sounds_nearly_like_a_phrase_is_asked_about() {
+    let mut talk = desk();
+    let answer = talk.heard("tell me the open in towers");
+    assert_eq!(answer.text, "Do you mean our opening hours?");
+    assert_eq!(answer.decisions[0].0, "guess hours");
+    assert!(talk.is_sure("yes"));
+    assert_eq!(talk.heard("yes please").text, "Nine to five.");
+}
+
+#[test]
+fn a_telling_word_is_asked_about() {
+    assert_eq!(desk().heard("any humans or one human there").text, "Do you mean the office?");
+}
+
+#[test]
+fn who_says_no_is_told_so_as_the_dialogue_does() {
+    let mut talk = desk();
+    talk.heard("the hours");
+    assert_eq!(talk.heard("no").text, "Still what?");
+    assert_eq!(talk.heard("yes").text, "Still what?", "the guess is forgotten");
+}
+
+#[test]
+fn another_wish_is_as_good_an_answer_as_no() {
+    let mut talk = desk();
+    talk.heard("the hours");
+    assert_eq!(talk.heard("no your address").text, "Harbour Street.");
+}
+
+#[test]
+fn a_guess_is_repeated_and_stays_open() {
+    let mut talk = desk();
+    talk.heard("the hours");
+    assert_eq!(talk.heard("say that again").text, "Do you mean our opening hours?");
+    assert_eq!(talk.heard("yes").text, "Nine to five.");
+}
+
+#[test]
+fn nobody_is_transferred_or_hung_up_on_by_a_guess() {
+    for heard in ["the offis", "good buy", "gudbye", "the hoffice"] {
+        let answer = desk().heard(heard);
+        assert_eq!(answer.after, After::Listen, "{heard}");
+        assert!(answer.decisions[0].0.starts_with("guess"), "{heard}: {answer:?}");
+    }
+}
+
+#[test]
+fn what_sounds_like_nothing_is_not_guessed_at() {
+    for heard in
+        ["", "i would like a pizza with mushrooms", "my dog has eaten the newspaper", "no", "yes", "that"]
+    {
+        assert_eq!(desk().heard(heard).text, "What?", "{heard}");
+    }
+}
+
+#[test]
+fn one_word_in_a_long_sentence_is_not_enough_unless_it_is_the_last() {
+    assert_eq!(desk().heard("they gave the goodbye to all of their friends").after, After::Listen);
+    let last = desk().heard("thank you very much that was it goodbye").after;
+    assert!(matches!(last, After::HangUp { .. }), "{last:?}");
+}
