@@ -13,20 +13,13 @@ pub enum PromptName {
     WrongPin,
     LastWrongPin,
     NoAgent,
-    TransferFailed,
     /// One period of the ringing tone.
     Ringback,
 }
 
 impl PromptName {
-    const ALL: [Self; 6] = [
-        Self::EnterPin,
-        Self::WrongPin,
-        Self::LastWrongPin,
-        Self::NoAgent,
-        Self::TransferFailed,
-        Self::Ringback,
-    ];
+    const ALL: [Self; 5] =
+        [Self::EnterPin, Self::WrongPin, Self::LastWrongPin, Self::NoAgent, Self::Ringback];
 
     /// What a voice says; `None`: a tone by nature.
     fn text(self) -> Option<&'static str> {
@@ -37,7 +30,6 @@ impl PromptName {
             Self::NoAgent => {
                 Some("I am sorry, nobody can take your call at the moment. Please call again later.")
             }
-            Self::TransferFailed => Some("I am sorry, nobody can be reached there."),
             Self::Ringback => None,
         }
     }
@@ -47,9 +39,7 @@ impl PromptName {
         match self {
             Self::EnterPin => &[(1000.0, 200), (0.0, 100), (1000.0, 200)],
             Self::WrongPin => &[(400.0, 400), (0.0, 200), (1000.0, 200), (0.0, 100), (1000.0, 200)],
-            Self::LastWrongPin | Self::NoAgent | Self::TransferFailed => {
-                &[(950.0, 330), (1400.0, 330), (1800.0, 330)]
-            }
+            Self::LastWrongPin | Self::NoAgent => &[(950.0, 330), (1400.0, 330), (1800.0, 330)],
             Self::Ringback => &[(425.0, 1000), (0.0, 4000)],
         }
     }

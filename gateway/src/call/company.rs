@@ -2,7 +2,7 @@
 
 use super::desk::{Desk, Errand};
 use super::pin::{PinDesk, Step, Wrong};
-use super::{Call, Destination, State, admission, words};
+use super::{Call, Destination, admission, words};
 use crate::prompts::PromptName;
 use trunkline_agent::host::{AgentInput, SessionConfig, SessionId};
 use trunkline_media::event::{LegCommand, LegId};
@@ -28,10 +28,8 @@ pub(super) enum Company {
     },
     /// A prompt; then the call is hung up with this reason.
     LastWords(String),
-    /// Ringing, until the far party of a transfer answers.
-    Ringback,
-    /// A prompt; then the agent comes back.
-    Apology,
+    /// Ringing, until the far party of a transfer answers; the agent waits behind it.
+    Ringback(SessionId),
 }
 
 impl Call {
@@ -66,8 +64,7 @@ impl Call {
         let leg = media.leg()?;
         let rate = media.session().map_or(8_000, |s| Codec::rate(s.codec));
         let (ours, legs) = audio_port(rate, RING);
-        self.tell_leg(desk, leg, LegCommand::Attach(legs));
-        Some(ours)
+        self.tell_leg(desk, leg, LegCommand::Attach(legs)).then_some(ours)
     }
 
     fn meet_agent(&mut self, desk: &mut Desk, dialogue: &str) {
@@ -75,7 +72,7 @@ impl Call {
             Ok(dialogue) => dialogue,
             Err(why) => return self.no_agent(desk, &why),
         };
-        let Some(port) = self.attach(desk) else { return };
+        let Some(port) = self.attach(desk) else { return self.no_sound(desk) };
         let id = SessionId(desk.serial());
         let facts = vec![
             ("caller".to_owned(), self.caller.from.clone()),
@@ -92,6 +89,11 @@ impl Call {
         }
     }
 
+    /// A caller whom nobody hears is not kept.
+    fn no_sound(&mut self, desk: &mut Desk) {
+        self.hang_up(desk, words::OUT_OF_ORDER, "its sound could not be connected");
+    }
+
     /// The caller hears about it rather than silence.
     fn no_agent(&mut self, desk: &mut Desk, why: &str) {
         self.fault(desk, why);
@@ -106,14 +108,14 @@ impl Call {
         name: String,
         mut attributes: Vec<(String, String)>,
     ) {
-        let Some(port) = self.attach(desk) else { return };
+        let Some(port) = self.attach(desk) else { return self.no_sound(desk) };
         let participant = ParticipantId(desk.serial());
         attributes.push(("sip.callID".to_owned(), self.id.to_string()));
         attributes.push(("sip.callIDFull".to_owned(), self.cdr.sip_call_id.clone()));
         let who = Participant { id: participant, identity, name, attributes };
         match desk.rooms.join(&room, who, port) {
             Ok(()) => {
-                desk.of_participant.insert(participant, self.serial);
+                desk.joined(&room, participant, self.serial);
                 self.company = Company::Room { participant, room };
             }
             Err(error) => {
@@ -136,13 +138,13 @@ impl Call {
         self.waits_until = None;
         let leg = self.leg();
         match std::mem::replace(&mut self.company, Company::Nobody) {
-            Company::Agent(id) => {
+            Company::Agent(id) | Company::Ringback(id) => {
                 desk.agents.close(id);
                 desk.of_session.remove(&id);
             }
-            Company::Room { participant, .. } => {
+            Company::Room { participant, room } => {
                 desk.rooms.leave(participant);
-                desk.of_participant.remove(&participant);
+                desk.left(&room, participant, self.serial);
             }
             _ => return,
         }
@@ -153,8 +155,17 @@ impl Call {
 
     /// Plays a prompt to the caller.
     pub(super) fn play(&mut self, desk: &Desk, name: PromptName) {
+        if let Some(leg) = self.leg()
+            && self.tell_leg(desk, leg, LegCommand::Play(desk.prompts.get(name)))
+        {
+            self.prompts += 1;
+        }
+    }
+
+    /// Whatever is played stops.
+    pub(super) fn hush(&self, desk: &Desk) {
         if let Some(leg) = self.leg() {
-            self.tell_leg(desk, leg, LegCommand::Play(desk.prompts.get(name)));
+            self.tell_leg(desk, leg, LegCommand::StopPlay);
         }
     }
 
@@ -173,9 +184,7 @@ impl Call {
             Company::Pin(pin) => {
                 let step = pin.key(digit);
                 self.waits_until = Some(desk.now + PIN_PATIENCE);
-                if let Some(leg) = self.leg() {
-                    self.tell_leg(desk, leg, LegCommand::StopPlay);
-                }
+                self.hush(desk);
                 if let Step::Typed(pin) = step {
                     self.try_pin(desk, &pin);
                 }
@@ -248,40 +257,44 @@ impl Call {
                 self.hang_up(desk, words::NORMAL, &why);
             }
             Company::Pin(_) if whole => self.waits_until = Some(desk.now + PIN_PATIENCE),
-            Company::Ringback if whole => self.play(desk, PromptName::Ringback),
-            Company::Apology => {
-                self.company = Company::Nobody;
-                self.meet(desk);
-            }
+            Company::Ringback(_) if whole => self.play(desk, PromptName::Ringback),
             _ => {}
         }
     }
 
     /// The agent wants the caller to be connected with somebody else.
     pub(super) fn transfer(&mut self, desk: &mut Desk, to: String) {
+        let Company::Agent(agent) = self.company else { return };
         self.decided(desk, "transfer", &format!("the dialogue sends the caller to {to}"));
-        self.part(desk);
-        self.company = Company::Ringback;
+        self.company = Company::Ringback(agent);
         self.play(desk, PromptName::Ringback);
         desk.errands.push_back(Errand::Transfer { from: self.serial, to });
     }
 
-    /// Nobody was reached: the caller is told, and has the agent again.
+    /// Nobody was reached: the agent tells the caller, and goes on where it was.
     pub(super) fn transfer_failed(&mut self, desk: &mut Desk, why: &str) {
         self.partner = None;
         self.decided(desk, "the transfer failed", why);
-        if self.state == State::Up {
-            self.company = Company::Apology;
-            self.play(desk, PromptName::TransferFailed);
+        if let Company::Ringback(agent) = self.company {
+            self.company = Company::Agent(agent);
+            self.hush(desk);
+            desk.agents.input(agent, AgentInput::TransferFailed);
         }
     }
 
     /// The far side went on hold, or came back.
-    pub(super) fn held(&self, desk: &Desk, held: bool) {
+    pub(super) fn held(&mut self, desk: &Desk, held: bool) {
         let state = if held { "held" } else { "resumed" };
         self.entered(desk, state, "by the peer");
-        if let Company::Agent(id) = self.company {
-            desk.agents.input(id, AgentInput::Hold(held));
+        match self.company {
+            Company::Agent(id) | Company::Ringback(id) => desk.agents.input(id, AgentInput::Hold(held)),
+            // Who is on hold hears no question: it costs no try, and is asked again afterwards.
+            Company::Pin(_) if held => self.waits_until = None,
+            Company::Pin(_) => {
+                self.waits_until = Some(desk.now + PIN_PATIENCE);
+                self.play(desk, PromptName::EnterPin);
+            }
+            _ => {}
         }
     }
 

@@ -80,6 +80,8 @@ pub(super) struct Desk {
     pub of_leg: HashMap<LegId, u64>,
     pub of_session: HashMap<SessionId, u64>,
     pub of_participant: HashMap<ParticipantId, u64>,
+    /// Who is in a room.
+    rooms_of: HashMap<String, Vec<u64>>,
     dialogue: Arc<Dialogue>,
     dialogues: HashMap<String, Arc<Dialogue>>,
     serial: u64,
@@ -122,6 +124,7 @@ impl Desk {
             of_leg: HashMap::new(),
             of_session: HashMap::new(),
             of_participant: HashMap::new(),
+            rooms_of: HashMap::new(),
             dialogue: house.dialogue,
             dialogues: HashMap::new(),
             serial: 0,
@@ -167,6 +170,28 @@ impl Desk {
         }
         self.dialogues.insert(name.to_owned(), Arc::clone(&dialogue));
         Ok(dialogue)
+    }
+
+    /// A call is in a room.
+    pub fn joined(&mut self, room: &str, participant: ParticipantId, call: u64) {
+        self.of_participant.insert(participant, call);
+        self.rooms_of.entry(room.to_owned()).or_default().push(call);
+    }
+
+    /// It is there no longer.
+    pub fn left(&mut self, room: &str, participant: ParticipantId, call: u64) {
+        self.of_participant.remove(&participant);
+        if let Some(calls) = self.rooms_of.get_mut(room) {
+            calls.retain(|c| *c != call);
+            if calls.is_empty() {
+                self.rooms_of.remove(room);
+            }
+        }
+    }
+
+    /// The calls in a room.
+    pub fn calls_in(&self, room: &str) -> Vec<u64> {
+        self.rooms_of.get(room).cloned().unwrap_or_default()
     }
 
     /// A number that is not used twice: for calls, sessions, participants.

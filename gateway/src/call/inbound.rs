@@ -3,15 +3,16 @@
 use super::admission::{self, Admission, Taken};
 use super::company::Company;
 use super::desk::Desk;
+use super::life::LONGEST_GOODBYE;
 use super::media::{Media, NoMedia};
-use super::{Call, Caller, Destination, State, chronicle};
+use super::{Call, Caller, Destination, State, chronicle, words};
 use bytes::Bytes;
 use std::sync::Arc;
 use tracing::{info, warn};
 use trunkline_media::session::Direction;
 use trunkline_records::{Cdr, What};
 use trunkline_sip::message::Escaped;
-use trunkline_sip::{CallHandle, Flow, Message, Time};
+use trunkline_sip::{CallHandle, End, Flow, Message, Time};
 
 /// What passed on the wire before the call was known to us: its INVITE, the 100.
 pub(super) type Early = Vec<(Time, What)>;
@@ -113,6 +114,7 @@ impl Call {
             awaits_report: false,
             destination: Destination::PinDesk,
             company: Company::Nobody,
+            prompts: 0,
             met: false,
             keys: super::keys::Keys::default(),
             ends_at: desk.now + desk.config.limits.call_duration,
@@ -164,8 +166,10 @@ impl Call {
                 self.entered(desk, "answered", "");
                 desk.chronicle.update(&self.cdr);
             }
-            // Given up in this very moment: the endpoint has told it, or is about to.
-            Err(error) => self.fault(desk, &format!("the call could not be answered: {error}")),
+            // A call that can be neither answered nor refused must not stay.
+            Err(error) => {
+                self.hang_up(desk, words::OUT_OF_ORDER, &format!("it could not be answered: {error}"))
+            }
         }
     }
 
@@ -181,8 +185,11 @@ impl Call {
         self.cdr.destination.clear();
         self.farewell = Some(why.to_owned());
         self.state = State::Ending;
+        self.ends_at = desk.now + LONGEST_GOODBYE;
         self.shut_media(desk);
         let headers: Vec<_> = retry_after.map(admission::retry_after).into_iter().collect();
-        let _ = desk.endpoint.reject(desk.now, self.sip, status, "", &headers);
+        if desk.endpoint.reject(desk.now, self.sip, status, "", &headers).is_err() {
+            self.over(desk, why, &End::Refused(status));
+        }
     }
 }

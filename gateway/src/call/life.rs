@@ -16,7 +16,7 @@ use trunkline_sip::message::Escaped;
 use trunkline_sip::{End, Event, Time};
 
 /// A BYE that nobody answers keeps a call this long at most (64*T1, and what a lost timer may add).
-const LONGEST_GOODBYE: Time = Time::from_secs(40);
+pub(super) const LONGEST_GOODBYE: Time = Time::from_secs(40);
 
 impl Call {
     /// The protocol says something.
@@ -52,6 +52,10 @@ impl Call {
         if self.state == State::Answered {
             self.state = State::Up;
             self.entered(desk, "confirmed", "");
+            if self.leg().is_none() {
+                // Without a session nothing would ever time out.
+                return self.hang_up(desk, 88, "the ACK brought no answer to our offer (RFC 3264 \u{a7}4)");
+            }
             self.welcome(desk);
         }
     }
@@ -80,7 +84,6 @@ impl Call {
     /// A re-INVITE or UPDATE: hold, resume, another address, another codec.
     fn offered(&mut self, desk: &mut Desk, sdp: Option<Bytes>) {
         let Some(media) = &mut self.media else { return };
-        let before = media.session().is_none_or(|s| s.direction.sends());
         let ours: Result<Bytes, _> = match sdp {
             None => Ok(media.talks.offer(Direction::SendRecv).into()),
             Some(offer) => match media.talks.answer(&offer) {
@@ -91,10 +94,6 @@ impl Call {
         match ours {
             Ok(ours) => {
                 let _ = desk.endpoint.accept_offer(desk.now, self.sip, ours);
-                let sends = self.media.as_ref().and_then(|m| m.session()).is_none_or(|s| s.direction.sends());
-                if sends != before {
-                    self.held(desk, !sends);
-                }
             }
             Err(no) => {
                 self.decided(desk, &format!("offer refused with {}", no.status), &no.why);
@@ -146,7 +145,13 @@ impl Call {
                 let why = format!("no RTP from the caller for {} s", silent.as_secs());
                 self.hang_up(desk, words::RECOVERY_ON_TIMER, &why);
             }
-            LegEvent::PlayEnded { whole } => self.played(desk, whole),
+            LegEvent::PlayEnded { whole } => {
+                self.prompts = self.prompts.saturating_sub(1);
+                // The end of an earlier prompt, which made room for this one, says nothing of this one.
+                if self.prompts == 0 {
+                    self.played(desk, whole);
+                }
+            }
             LegEvent::RecordFailed { error } => {
                 warn!(call = %self.id, "the recording could not be written: {error}");
                 self.fault(desk, &format!("the recording could not be written: {error}"));
@@ -257,6 +262,7 @@ impl Call {
         self.part(desk);
         self.company = Company::Nobody;
         self.shut_media(desk);
+        self.leave_partner(desk);
         let reason = words::reason(cause, why);
         if desk.endpoint.hang_up(desk.now, self.sip, &reason).is_err() {
             let why = why.to_owned();
@@ -278,10 +284,7 @@ impl Call {
         if let Some(counted) = self.counted.take() {
             desk.limiter.release(desk.now, counted.trunk.as_deref(), counted.source);
         }
-        if let Some(partner) = self.partner.take() {
-            desk.errands
-                .push_back(Errand::HangUp { partner, why: "the other half of the transfer is over".into() });
-        }
+        self.leave_partner(desk);
         if self.cdr.status == 0 {
             self.cdr.status = if *end == End::Cancelled { 487 } else { 500 };
         }
@@ -294,6 +297,14 @@ impl Call {
         }
         if !self.awaits_report {
             desk.chronicle.end(std::mem::take(&mut self.cdr));
+        }
+    }
+
+    /// The other half of a transfer ends with this one.
+    fn leave_partner(&mut self, desk: &mut Desk) {
+        if let Some(partner) = self.partner.take() {
+            let why = "the other half of the transfer is over".to_owned();
+            desk.errands.push_back(Errand::HangUp { partner, why });
         }
     }
 

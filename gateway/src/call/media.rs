@@ -75,30 +75,34 @@ impl Call {
     /// # Errors
     /// The engine cannot.
     pub(super) fn run(&mut self, desk: &mut Desk, session: Session) -> Result<(), NoMedia> {
-        let text = described(&session);
         let Some(media) = &mut self.media else {
             return Err(NoMedia { status: 488, why: "the call has no media".into() });
         };
-        let changed = media.session.as_ref() != Some(&session);
-        media.session = Some(session.clone());
-        self.cdr.codec = Some(session.codec.name().to_owned());
-        match std::mem::replace(&mut media.seat, Seat::Closed) {
-            Seat::Reserved(ports) => {
-                let leg = desk.engine.open(ports, leg_config(desk, session))?;
-                media.seat = Seat::Leg(leg);
-                desk.of_leg.insert(leg, self.serial);
-                self.start_recording(desk, leg);
-            }
+        if media.session.as_ref() == Some(&session) {
+            return Ok(());
+        }
+        let opened = match std::mem::replace(&mut media.seat, Seat::Closed) {
+            Seat::Reserved(ports) => Some(desk.engine.open(ports, leg_config(desk, session.clone()))?),
             Seat::Leg(leg) => {
                 media.seat = Seat::Leg(leg);
-                if changed {
-                    desk.engine.command(leg, LegCommand::Session(session))?;
-                }
+                desk.engine.command(leg, LegCommand::Session(session.clone()))?;
+                None
             }
             Seat::Closed => return Ok(()),
+        };
+        if let Some(leg) = opened {
+            media.seat = Seat::Leg(leg);
+            desk.of_leg.insert(leg, self.serial);
         }
-        if changed {
-            desk.chronicle.note(desk.now, &self.id, What::Media { text });
+        self.cdr.codec = Some(session.codec.name().to_owned());
+        desk.chronicle.note(desk.now, &self.id, What::Media { text: described(&session) });
+        let sends = session.direction.sends();
+        let sent = media.session.replace(session).map(|before| before.direction.sends());
+        if let Some(leg) = opened {
+            self.start_recording(desk, leg);
+        }
+        if sent.is_some_and(|sent| sent != sends) {
+            self.held(desk, !sends);
         }
         Ok(())
     }
@@ -113,11 +117,14 @@ impl Call {
         self.tell_leg(desk, leg, LegCommand::Record(path));
     }
 
-    /// Tells the leg something; a media thread that does not keep up is a fault of the call's timeline.
-    pub(super) fn tell_leg(&self, desk: &Desk, leg: LegId, command: LegCommand) {
-        if let Err(error) = desk.engine.command(leg, command) {
+    /// Tells the leg something; a media thread that does not keep up is a fault of the call's timeline, and
+    /// `false`.
+    pub(super) fn tell_leg(&self, desk: &Desk, leg: LegId, command: LegCommand) -> bool {
+        let told = desk.engine.command(leg, command);
+        if let Err(error) = &told {
             self.fault(desk, &error.to_string());
         }
+        told.is_ok()
     }
 
     /// The leg, while there is one.

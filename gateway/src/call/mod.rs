@@ -11,6 +11,7 @@
 
 mod admission;
 mod chronicle;
+mod command;
 mod company;
 mod desk;
 mod inbound;
@@ -20,6 +21,8 @@ mod media;
 mod outbound;
 mod pin;
 mod table;
+#[cfg(test)]
+mod tests;
 mod words;
 
 pub use desk::{House, LookUp};
@@ -88,6 +91,8 @@ struct Call {
     awaits_report: bool,
     destination: Destination,
     company: Company,
+    /// Prompts whose end the leg has not told yet.
+    prompts: u32,
     /// The company was called, once.
     met: bool,
     keys: keys::Keys,

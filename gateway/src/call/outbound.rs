@@ -1,6 +1,5 @@
 //! The far half of a transfer: a call that we place, joined with the caller's once it is answered.
 
-use super::company::Company;
 use super::desk::{Desk, Errand, LookUp};
 use super::media::Media;
 use super::{Call, Caller, Destination, State, chronicle};
@@ -137,10 +136,7 @@ impl Call {
     /// Both halves are up: into a room of their own.
     pub(super) fn join(&mut self, desk: &mut Desk, far: &mut Call) {
         let room = format!("transfer {}", self.id);
-        self.company = Company::Nobody;
-        if let Some(leg) = self.leg() {
-            self.tell_leg(desk, leg, trunkline_media::event::LegCommand::StopPlay);
-        }
+        self.hush(desk);
         self.partner = Some(far.serial);
         self.decided(desk, "connected", &format!("with {} (call {})", far.caller.from, far.id));
         self.meet_partner(desk, &room);

@@ -1,25 +1,20 @@
 //! The table of calls: everything that happens comes in here, finds its call, and leaves as datagrams.
 
 use super::chronicle::{Wire, hide_key};
+use super::command::Drain;
 use super::desk::{Desk, Errand, House};
 use super::inbound::{self, Early};
 use super::{Call, State, outbound, words};
-use crate::control::{Counts, Request, Status};
 use bytes::Bytes;
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use tracing::{info, warn};
 use trunkline_agent::host::{AgentEvent, SessionId};
 use trunkline_media::event::{LegEvent, LegId};
-use trunkline_records::{Cdr, RecordsError, What};
-use trunkline_room::{Room, RoomEvent};
+use trunkline_records::{RecordsError, What};
+use trunkline_room::RoomEvent;
 use trunkline_sip::{CallHandle, Event, Flow, Output, Time};
 
 /// Messages of calls that are not known yet: an INVITE and its 100, for a moment.
 const EARLY: usize = 64;
-/// What a refused peer is told while we go down.
-const RETRY_AFTER_DRAIN: u32 = 30;
-/// After the limit of a drain, BYEs that nobody answers are waited for this long.
-const LAST_BYES: Time = Time::from_secs(3);
 
 /// The address of a host was found, or not.
 pub struct LookedUp {
@@ -31,26 +26,16 @@ pub struct LookedUp {
     pub flow: Result<Flow, String>,
 }
 
-/// How far the program is on its way down.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Drain {
-    No,
-    /// Calls go on until then.
-    Until(Time),
-    /// All calls were ended; their last messages are awaited until then.
-    Ending(Time),
-}
-
 /// Every call, and the one door to them.
 pub struct Calls {
-    desk: Desk,
-    calls: HashMap<u64, Box<Call>>,
+    pub(super) desk: Desk,
+    pub(super) calls: HashMap<u64, Box<Call>>,
     deadlines: BTreeSet<(Time, u64)>,
     early: VecDeque<(CallHandle, Time, What)>,
     wire: Wire,
-    drain: Drain,
-    sip: Vec<String>,
-    connections: usize,
+    pub(super) drain: Drain,
+    pub(super) sip: Vec<String>,
+    pub(super) connections: usize,
 }
 
 impl Calls {
@@ -152,14 +137,18 @@ impl Calls {
         found
     }
 
-    /// Puts a new call into the table.
+    /// Puts a new call into the table, unless it is over already.
     fn keep(&mut self, call: Box<Call>) {
+        if call.is_gone() {
+            self.desk.of_handle.remove(&call.sip);
+            return;
+        }
         self.deadlines.insert((call.deadline(), call.serial));
         self.calls.insert(call.serial, call);
     }
 
     /// Something happens to a call; afterwards its deadline stands anew, or it is forgotten.
-    fn with(&mut self, serial: u64, what: impl FnOnce(&mut Call, &mut Desk)) {
+    pub(super) fn with(&mut self, serial: u64, what: impl FnOnce(&mut Call, &mut Desk)) {
         let Some(call) = self.calls.get_mut(&serial) else { return };
         let before = call.deadline();
         what(call, &mut self.desk);
@@ -207,18 +196,7 @@ impl Calls {
                 }
             }
             RoomEvent::Joined { room, .. } | RoomEvent::Left { room, .. } => {
-                let there = |call: &Call| match &call.company {
-                    super::Company::Room { room: theirs, .. } => theirs == room,
-                    _ => false,
-                };
-                let told: Vec<u64> = self
-                    .desk
-                    .of_participant
-                    .values()
-                    .copied()
-                    .filter(|s| self.calls.get(s).is_some_and(|c| there(c)))
-                    .collect();
-                for serial in told {
+                for serial in self.desk.calls_in(room) {
                     self.with(serial, |call, desk| call.on_room(desk, event));
                 }
             }
@@ -248,7 +226,7 @@ impl Calls {
     pub fn looked_up(&mut self, now: Time, found: LookedUp) {
         self.desk.now = now;
         let Some(near) = self.calls.get(&found.serial) else { return };
-        if near.state != State::Up {
+        if near.state >= State::Ending {
             return;
         }
         let placed = found.flow.and_then(|flow| outbound::place(&mut self.desk, near, &found.to, flow));
@@ -266,8 +244,9 @@ impl Calls {
     fn connect(&mut self, near: u64) {
         let far = self.calls.get(&near).and_then(|call| call.partner);
         let Some(mut far) = far.and_then(|far| self.calls.remove(&far)) else { return };
+        self.deadlines.remove(&(far.deadline(), far.serial));
         self.with(near, |call, desk| call.join(desk, &mut far));
-        self.calls.insert(far.serial, far);
+        self.keep(far);
     }
 
     /// When [`Calls::on_time`] is wanted next.
@@ -297,130 +276,6 @@ impl Calls {
         if matches!(self.drain, Drain::Until(t) if t <= now) {
             self.end_all(now, "limits.drain is over");
         }
-    }
-
-    /// Somebody asks for something.
-    pub fn request(&mut self, now: Time, request: Request) {
-        self.desk.now = now;
-        // Whoever asked and went away needs no answer.
-        match request {
-            Request::Status(reply) => drop(reply.send(self.status(now))),
-            Request::Calls(reply) => drop(reply.send(self.cdrs())),
-            Request::HangUp { id, reply } => drop(reply.send(self.hang_up(&id))),
-            Request::PlanChanged(reply) => {
-                match self.desk.read_plan() {
-                    Ok(()) => info!(
-                        trunks = self.desk.plan.trunks.len(),
-                        rules = self.desk.plan.rules.len(),
-                        "trunks and rules were read anew"
-                    ),
-                    Err(error) => warn!("trunks and rules stay as they were: {error}"),
-                }
-                let _ = reply.send(());
-            }
-            Request::Drain => self.drain(now),
-        }
-    }
-
-    /// New calls get 503; those that are up go on for `limits.drain`. Asked again: they end now.
-    pub fn drain(&mut self, now: Time) {
-        self.desk.now = now;
-        match self.drain {
-            Drain::No => {
-                let limit = self.desk.config.limits.drain;
-                info!(
-                    calls = self.calls.len(),
-                    limit_s = limit.as_secs(),
-                    "no new calls; the program ends with the last one"
-                );
-                self.desk.endpoint.set_draining(Some(RETRY_AFTER_DRAIN));
-                self.drain = Drain::Until(now + limit);
-            }
-            Drain::Until(_) => self.end_all(now, "the program was asked to stop at once"),
-            Drain::Ending(_) => {}
-        }
-    }
-
-    fn end_all(&mut self, now: Time, why: &str) {
-        info!(calls = self.calls.len(), "calls that are up are ended: {why}");
-        self.drain = Drain::Ending(now + LAST_BYES);
-        let all: Vec<u64> = self.calls.keys().copied().collect();
-        for serial in all {
-            self.with(serial, |call, desk| call.hang_up(desk, words::OUT_OF_ORDER, why));
-        }
-    }
-
-    /// May the program end?
-    pub fn is_drained(&self, now: Time) -> bool {
-        match self.drain {
-            Drain::No => false,
-            Drain::Until(_) => self.calls.is_empty(),
-            Drain::Ending(until) => self.calls.is_empty() || now >= until,
-        }
-    }
-
-    /// The program ends: of calls whose last message never came there is a CDR all the same.
-    pub fn give_up(&mut self, now: Time) {
-        self.desk.now = now;
-        let all: Vec<u64> = self.calls.keys().copied().collect();
-        for serial in all {
-            self.with(serial, |call, desk| {
-                let why = call.farewell.clone().unwrap_or_default();
-                call.give_up(desk, &why);
-            });
-        }
-    }
-
-    fn hang_up(&mut self, id: &str) -> bool {
-        let named = |call: &Call| call.id.starts_with(id) || call.cdr.sip_call_id.starts_with(id);
-        let mut found = self.calls.values().filter(|call| named(call)).map(|call| call.serial);
-        let (Some(serial), None) = (found.next(), found.next()) else { return false };
-        drop(found);
-        self.with(serial, |call, desk| call.hang_up(desk, words::NORMAL, "ended by the operator"));
-        true
-    }
-
-    fn cdrs(&self) -> Vec<Cdr> {
-        let mut cdrs: Vec<Cdr> =
-            self.calls.values().filter(|c| c.state < State::Over).map(|c| c.cdr.clone()).collect();
-        cdrs.sort_by_key(|cdr| std::cmp::Reverse(cdr.started));
-        cdrs
-    }
-
-    fn status(&self, now: Time) -> Status {
-        let sip = self.desk.endpoint.counts();
-        let (legs, ports) = self.desk.engine.counts();
-        let (rooms, participants) = self.desk.rooms.counts();
-        let mut totals = self.desk.totals;
-        totals.malformed = self.desk.endpoint.malformed();
-        totals.timeline_lost = self.desk.records.lost();
-        Status {
-            version: env!("CARGO_PKG_VERSION"),
-            pid: std::process::id(),
-            uptime_s: now.as_secs(),
-            draining: self.drain != Drain::No,
-            sip: self.sip.clone(),
-            agent: self.desk.agents.engine_fault().unwrap_or_else(|| "ready".into()),
-            open: self.desk.plan.trunks.is_empty(),
-            counts: Counts {
-                calls: self.calls.len(),
-                transactions: sip.transactions,
-                dialogs: sip.dialogs,
-                legs,
-                ports,
-                agents: self.desk.agents.count(),
-                rooms,
-                participants,
-                connections: self.connections,
-            },
-            totals,
-        }
-    }
-
-    /// What the sockets count: datagrams over budget, TCP connections.
-    pub fn count_sockets(&mut self, over_budget: u64, connections: usize) {
-        self.desk.totals.over_budget = over_budget;
-        self.connections = connections;
     }
 }
 

@@ -3,9 +3,11 @@
 use trunkline_sip::End;
 use trunkline_sip::message::text::{Escaped, quoted};
 
-/// `Q.850;cause=16;text="…"` (RFC 3326) for a call that we end.
+/// `Q.850;cause=16;text="…"` (RFC 3326) for a call that we end. What a dialogue says may have several lines;
+/// a header has one, and the BYE must leave.
 pub(super) fn reason(cause: u16, text: &str) -> String {
-    format!("Q.850;cause={cause};text={}", quoted(text))
+    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    format!("Q.850;cause={cause};text={}", quoted(&line))
 }
 
 /// Normal call clearing (ITU-T Q.850).
@@ -48,6 +50,11 @@ mod tests {
     fn a_reason_of_the_peer_is_told_without_its_control_characters() {
         let end = End::RemoteBye { reason: Some("Q.850;cause=16\u{1b}[2J".into()) };
         assert!(!sentence(&end, None).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_reason_of_several_lines_becomes_one() {
+        assert_eq!(reason(NORMAL, "good\r\nbye"), r#"Q.850;cause=16;text="good  bye""#);
     }
 
     #[test]
