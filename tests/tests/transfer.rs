@@ -63,7 +63,8 @@ fn a_caller_whose_office_is_not_there_is_told_and_has_the_agent_again() {
     let folder = tempfile::tempdir().expect("a folder");
     // Nobody listens there.
     let nobody = trunkline_tests::free_port();
-    let mut gateway = Gateway::with(&dialogue(folder.path(), &format!("sip:office@127.0.0.1:{nobody}")));
+    let yaml = dialogue(folder.path(), &format!("sip:office@127.0.0.1:{nobody}")) + "limits: {ringing: 3s}\n";
+    let mut gateway = Gateway::with(&yaml);
     let uri = format!("sip:agent@127.0.0.1:{}", gateway.port);
     let call = gateway.cli(&["call", &uri, "--keys", "2", "--patience", "5", "--json", "--longest", "60"]);
     assert!(call.status.success(), "{}", String::from_utf8_lossy(&call.stderr));
@@ -79,9 +80,12 @@ fn a_caller_whose_office_is_not_there_is_told_and_has_the_agent_again() {
     let timeline = shown["timeline"].as_array().unwrap();
     let failed =
         timeline.iter().position(|e| e["what"] == "the transfer failed").expect("told in the timeline");
-    let again = timeline.iter().skip(failed).any(|e| {
-        e["kind"] == "transcript"
-            && e["text"].as_str().is_some_and(|t| t.contains("Press two for the office"))
-    });
-    assert!(again, "the agent did not come back: {timeline:#?}");
+    let said = |entries: &[serde_json::Value], text: &str| {
+        entries
+            .iter()
+            .filter(|e| e["kind"] == "transcript" && e["text"].as_str().is_some_and(|t| t.contains(text)))
+            .count()
+    };
+    assert_eq!(said(&timeline[failed..], "nobody"), 1, "the agent did not say so: {timeline:#?}");
+    assert_eq!(said(timeline, "Press two for the office"), 1, "it greeted again: {timeline:#?}");
 }
