@@ -15,6 +15,10 @@ mod shown;
 mod transport;
 mod verbs;
 
+/// A short call allocates some 400 times and frees half of it on another thread, the worst case of glibc's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> std::process::ExitCode {
     cli::run()
 }
