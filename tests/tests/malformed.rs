@@ -17,7 +17,7 @@ use trunkline_tests::wire::{Peer, Talk, status, to_tag, unread};
 
 /// What each kind is tried with; a tenth of it in quick mode.
 const MESSAGES: usize = 100_000;
-const DESCRIPTIONS: usize = 6_000;
+const DESCRIPTIONS: usize = 4_000;
 const PACKETS: usize = 8_000;
 /// Inputs that are sent before the gateway must have read them: no more than its socket holds.
 const BATCH: usize = 20;
@@ -82,12 +82,14 @@ impl Trial {
 #[test]
 fn malformed_messages_descriptions_and_packets_stop_nothing_and_leave_nothing() {
     let mut trial = Trial::new();
-    trial.caller.short_call("warm").unwrap();
+    // A first round brings in what is kept: engines, a store's cache, buffers.
+    malformed_descriptions(&mut trial, 500, "first");
+    malformed_packets(&mut trial, 300, "first-live");
     let before = trial.gateway.usage().1;
     // Calls that nobody confirms go on for a minute: the two others run meanwhile.
     malformed_messages(&mut trial);
-    malformed_descriptions(&mut trial);
-    malformed_packets(&mut trial);
+    malformed_descriptions(&mut trial, share(DESCRIPTIONS), "sdp");
+    malformed_packets(&mut trial, share(PACKETS), "live");
     trial.nothing_is_left(before);
 }
 
@@ -108,19 +110,19 @@ fn malformed_messages(trial: &mut Trial) {
 }
 
 /// Each INVITE is answered, whatever its body says.
-fn malformed_descriptions(trial: &mut Trial) {
+fn malformed_descriptions(trial: &mut Trial, inputs: usize, name: &str) {
     let port = trial.gateway.port;
     let stranger = Peer::from_address("127.0.0.3", port);
     let mut dice = Dice::new(22);
     let (mut taken, mut refused) = (0, 0);
-    for n in 0..share(DESCRIPTIONS) {
+    for n in 0..inputs {
         let mut body = sdp().into_bytes();
         for _ in 0..=dice.below(4) {
             body = spoil_text(&body, &mut dice);
         }
         body.truncate(8_000);
         // The receiver counts bytes, so what is no UTF-8 any more stays what it is.
-        let id = format!("sdp-{n}");
+        let id = format!("{name}-{n}");
         let head = stranger.request("INVITE", &id, 1, None, Some(""));
         let head = head.replace("Content-Length: 0", &format!("Content-Length: {}", body.len()));
         stranger.send(&[head.as_bytes(), &body].concat());
@@ -139,20 +141,20 @@ fn malformed_descriptions(trial: &mut Trial) {
         }
         trial.sent(port);
     }
-    assert!(taken > share(1000) && refused > share(1000), "{taken} were taken, {refused} refused");
+    assert!(taken > inputs / 10 && refused > inputs / 10, "{taken} were taken, {refused} refused");
 }
 
 /// The sound of the call goes on below all of it.
-fn malformed_packets(trial: &mut Trial) {
+fn malformed_packets(trial: &mut Trial, inputs: usize, name: &str) {
     let sound = rtp::socket();
     let mine = rtp::port(&sound);
-    let talk = trial.caller.dial("live", mine).unwrap();
+    let talk = trial.caller.dial(name, mine).unwrap();
     // What comes from the peer's own address goes deeper than what comes from a stranger.
     let (inside, stranger) = (sound.try_clone().unwrap(), rtp::socket());
     let voice = Voice::sing(sound, talk.rtp, 400.0);
     trial.gateway.wait_until("sound", |g| g.number("counts", "agents") == 1);
     let mut dice = Dice::new(23);
-    for n in 0..share(PACKETS) {
+    for n in 0..inputs {
         let control = n % 3 == 0;
         let mut packet = if control { rtcp() } else { rtp_packet() };
         for _ in 0..=dice.below(4) {
@@ -166,17 +168,17 @@ fn malformed_packets(trial: &mut Trial) {
         trial.sent(port);
     }
     let lost = unread(talk.rtp.port()).1;
-    assert!(lost < share(PACKETS) as u64 / 100, "{lost} packets never reached the gateway");
+    assert!(lost < inputs as u64 / 100, "{lost} packets never reached the gateway");
     trial.caller.hang_up(&talk).unwrap();
     let heard = voice.stop();
     assert!(
-        heard.received > 100 && heard.lost * 100 < heard.received,
+        heard.received > 10 && heard.lost * 100 < heard.received,
         "{} of {} lost",
         heard.lost,
         heard.received
     );
     trial.gateway.wait_until("the figures of the call", |g| {
-        let call = g.json(&["calls", "show", "live"]);
-        call["cdr"]["media"]["strangers"].as_u64().is_some_and(|n| n > share(PACKETS) as u64 / 10)
+        let call = g.json(&["calls", "show", name]);
+        call["cdr"]["media"]["strangers"].as_u64().is_some_and(|n| n > inputs as u64 / 10)
     });
 }
