@@ -68,8 +68,9 @@ impl Ear {
         })
     }
 
-    /// 20 ms more. Is the caller's voice on?
-    pub(super) fn listen(&mut self, frame: &[i16]) -> bool {
+    /// 20 ms more. Is the caller's voice on? What has no more than the mean square `echo` may be the agent's
+    /// own voice, and is nobody's.
+    pub(super) fn listen(&mut self, frame: &[i16], echo: f32) -> bool {
         let mut scratch = [0i16; 2 * LONGEST_FRAME];
         let n = self.resampler.process(frame, &mut scratch);
         let kept = self.line.len() - n;
@@ -79,9 +80,10 @@ impl Ear {
         }
         self.pending += n;
         let power = power(frame);
-        let open = self.gate.is_open(power) || self.voice;
+        let own = power <= echo;
+        let open = (self.gate.is_open(power) && !own) || self.voice;
         self.peak = power.max(self.peak * 0.995);
-        let loud = power > self.gate.threshold().max(self.peak * ECHO);
+        let loud = !own && power > self.gate.threshold().max(self.peak * ECHO);
         self.quiet = if loud { 0 } else { self.quiet.saturating_add(1) };
         while self.pending >= self.window {
             let from = self.line.len() - self.pending;
@@ -162,7 +164,7 @@ impl Gate {
 }
 
 /// Mean square.
-fn power(frame: &[i16]) -> f32 {
+pub(super) fn power(frame: &[i16]) -> f32 {
     let sum: i64 = frame.iter().map(|s| i64::from(i32::from(*s) * i32::from(*s))).sum();
     sum as f32 / frame.len().max(1) as f32
 }
@@ -238,7 +240,7 @@ mod tests {
 
     /// Frames until the ear says `voice`.
     fn frames_until(ear: &mut Ear, frame: &[i16], voice: bool) -> usize {
-        (1..100).find(|_| ear.listen(frame) == voice).unwrap()
+        (1..100).find(|_| ear.listen(frame, 0.0) == voice).unwrap()
     }
 
     #[test]
@@ -246,7 +248,7 @@ mod tests {
         let (mut ear, windows) = ear(8_000);
         for n in 0..500 {
             let hiss: Vec<i16> = (0..160).map(|i| if (i * 7 + n) % 3 == 0 { 8 } else { -8 }).collect();
-            assert!(!ear.listen(&hiss));
+            assert!(!ear.listen(&hiss, 0.0));
         }
         assert_eq!(windows.load(Ordering::Relaxed), 0);
     }
@@ -255,11 +257,11 @@ mod tests {
     fn a_background_that_stays_is_learned() {
         let (mut ear, windows) = ear(8_000);
         for _ in 0..1_000 {
-            ear.listen(&[200; 160]);
+            ear.listen(&[200; 160], 0.0);
         }
         let learned = windows.load(Ordering::Relaxed);
         for _ in 0..500 {
-            ear.listen(&[200; 160]);
+            ear.listen(&[200; 160], 0.0);
         }
         assert_eq!(windows.load(Ordering::Relaxed), learned, "the gate is shut");
         assert!(frames_until(&mut ear, &[5_000; 160], true) <= 4, "speech above it opens it");

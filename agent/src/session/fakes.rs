@@ -104,7 +104,7 @@ impl Tts for FakeTts {
         }
         script.spoken.push(text.to_owned());
         // Sixty milliseconds a letter.
-        self.events.push_back(TtsEvent::Audio { generation, samples: vec![1_000; text.len() * 480] });
+        self.events.push_back(TtsEvent::Audio { generation, samples: vec![LOUD; text.len() * 480] });
     }
     fn finish(&mut self, generation: Generation) {
         if !self.script.lock().unwrap().tts_dead {
@@ -130,6 +130,8 @@ pub(super) struct Call {
     pub heard: Vec<bool>,
 }
 
+/// The agent's voice.
+pub(super) const LOUD: i16 = 12_000;
 pub(super) const FAILURE: &str = "Sorry, say it again.";
 
 impl Call {
@@ -138,6 +140,10 @@ impl Call {
     }
 
     pub(super) fn at(rate: u32, yaml: &str) -> Self {
+        Self::with(Box::new(FakeVad), rate, yaml)
+    }
+
+    pub(super) fn with(vad: Box<dyn Vad>, rate: u32, yaml: &str) -> Self {
         let script = Shared::default();
         let (port, leg) = audio_port(rate, 10);
         let stt = FakeStt {
@@ -152,7 +158,7 @@ impl Call {
             dialogue,
             facts: Vec::new(),
             port,
-            vad: Box::new(FakeVad),
+            vad,
             stt: Box::new(stt),
             tts: Box::new(tts),
             kept: Arc::from([(FAILURE.to_owned(), Arc::from(vec![1_000; 4_000]))]),
@@ -162,6 +168,27 @@ impl Call {
         let mut call = Self { session, leg, script, now: Time::ZERO, events: Vec::new(), heard: Vec::new() };
         call.session.begin(Time::ZERO);
         call
+    }
+
+    /// The caller's telephone sends this, at 8,000 Hz, and something of what the agent said 160 ms ago.
+    pub(super) fn play(&mut self, sound: impl IntoIterator<Item = i16>, echo: f32) -> &mut Self {
+        let mut sound = sound.into_iter().peekable();
+        let mut way = VecDeque::from(vec![0i16; 8 * 160]);
+        while sound.peek().is_some() {
+            self.now += Duration::from_millis(20);
+            let n = self.leg.spoken.slots().min(160);
+            let mut spoken: Vec<i16> = self.leg.spoken.read_chunk(n).unwrap().into_iter().collect();
+            spoken.resize(160, 0);
+            self.heard.push(spoken.iter().any(|s| s.abs() > 500));
+            way.extend(spoken);
+            for (back, sample) in way.drain(..160).zip(sound.by_ref().chain(std::iter::repeat(0))) {
+                let both = f32::from(back) * echo + f32::from(sample);
+                self.leg.heard.push(both as i16).unwrap();
+            }
+            self.session.tick(self.now);
+            self.fetch();
+        }
+        self
     }
 
     /// So many milliseconds; the caller is loud or silent.

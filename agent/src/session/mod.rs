@@ -4,11 +4,14 @@
 //! conversation ([`crate::dialogue`]). It knows no clock: time is what [`Session::tick`] is told.
 
 mod ear;
+mod echo;
 mod playout;
 mod reply;
 
 #[cfg(test)]
 mod fakes;
+#[cfg(test)]
+mod noise_tests;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +20,7 @@ use crate::event::AgentEvent;
 use crate::provider::{Generation, Stt, SttEvent, Tts, Vad};
 use crate::turn::{Arbiter, Meaning, Output, Time, Timing};
 use ear::{Ear, LONGEST_FRAME, PreRoll};
+use echo::Echo;
 use playout::Playout;
 use reply::Reply;
 use std::collections::VecDeque;
@@ -62,6 +66,7 @@ pub struct Session {
     failure: String,
     arbiter: Arbiter,
     ear: Ear,
+    echo: Echo,
     pre_roll: PreRoll,
     port: AudioPort,
     stt: Box<dyn Stt>,
@@ -99,6 +104,7 @@ impl Session {
             conversation: Conversation::new(dialogue, facts),
             arbiter: Arbiter::new(timing),
             ear: Ear::new(vad, port.rate)?,
+            echo: Echo::default(),
             pre_roll: PreRoll::new(port.rate),
             playout: Playout::new(tts.rate(), port.rate)?,
             port,
@@ -132,6 +138,7 @@ impl Session {
         self.arbiter.tick(now);
         self.obey();
         self.speak();
+        self.echo.played(self.playout.take_power());
     }
 
     /// The caller pressed a key.
@@ -201,7 +208,7 @@ impl Session {
             }
             // The leg's clock is the caller's: a frame that waited was spoken earlier.
             let at = self.now.saturating_sub(Time::from_millis(20 * left as u64));
-            let voice = self.ear.listen(samples);
+            let voice = self.ear.listen(samples, self.echo.loudest());
             self.pre_roll.push(samples);
             let begun = self.hearing.is_some();
             let at = if voice { at } else { at.saturating_sub(self.ear.silent_for()) };

@@ -1,7 +1,7 @@
 //! What the agent says, on its way to the caller: three frames ahead in the ring, the rest here, where it
 //! can be held or dropped.
 
-use super::ear::LONGEST_FRAME;
+use super::ear::{LONGEST_FRAME, power};
 use crate::provider::Generation;
 use rtrb::Producer;
 use std::collections::VecDeque;
@@ -54,6 +54,8 @@ pub(super) struct Playout {
     /// Samples at the voice's rate: all that came, and those that went into the ring.
     came: usize,
     went: usize,
+    /// Mean square of the loudest frame that went into the ring lately.
+    power: f32,
 }
 
 impl Playout {
@@ -72,6 +74,7 @@ impl Playout {
             complete: false,
             came: 0,
             went: 0,
+            power: 0.0,
         })
     }
 
@@ -136,10 +139,16 @@ impl Playout {
                 .resampler
                 .process(source.get(..self.from_rate as usize / 50).unwrap_or(&source), &mut out);
             let Ok(chunk) = speak.write_chunk_uninit(n) else { break };
+            self.power = self.power.max(power(out.get(..n).unwrap_or_default()));
             chunk.fill_from_iter(out);
             wrote = true;
         }
         wrote
+    }
+
+    /// How loud it was since the last time it was asked: a mean square.
+    pub(super) fn take_power(&mut self) -> f32 {
+        std::mem::take(&mut self.power)
     }
 
     /// The next 20 ms; silence where the pieces end.

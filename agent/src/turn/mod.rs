@@ -57,9 +57,9 @@ impl Default for Timing {
         Self {
             barge_in: ms(200),
             finish: ms(240),
-            finish_sure: ms(160),
+            finish_sure: ms(120),
             end: ms(600),
-            end_sure: ms(320),
+            end_sure: ms(260),
             final_within: ms(1_000),
             noise: ms(1_000),
             babble: ms(3_000),

@@ -42,10 +42,10 @@ impl Scene {
         hears.unwrap()
     }
 
-    /// Everything means something here but "pizza", "uh huh" and silence.
+    /// Everything means something here but "pizza", "uh huh", little words and silence.
     fn heard(&mut self, text: &str, last: bool, sure: bool) -> Vec<Output> {
         let meaning = match text {
-            "pizza" | "uh huh" | "" => Meaning::Unclear,
+            "pizza" | "uh huh" | "that" | "add i" | "" => Meaning::Unclear,
             _ if sure => Meaning::Sure,
             _ => Meaning::Clear,
         };
@@ -86,10 +86,10 @@ fn what_can_mean_one_thing_only_ends_the_turn_sooner() {
     let mut scene = Scene::new();
     scene.run(600, true);
     scene.heard("opening hours", false, true);
-    assert_eq!(scene.run(180, false), [Output::Finish(Generation(1))]);
+    assert_eq!(scene.run(140, false), [Output::Finish(Generation(1))]);
     scene.heard("opening hours", true, true);
     scene.run(300, false);
-    assert_eq!(scene.committed_after(), Some(("opening hours".to_owned(), 320)));
+    assert_eq!(scene.committed_after(), Some(("opening hours".to_owned(), 260)));
 }
 
 #[test]
@@ -307,4 +307,31 @@ fn stale_results_fall_away() {
     scene.arbiter.heard(scene.now, Generation(1), "goodbye", None, true);
     scene.run(1_000, false);
     assert_eq!(scene.committed_after(), None);
+}
+
+#[test]
+fn little_words_that_are_made_of_a_noise_interrupt_nobody() {
+    for noise in ["that", "add i"] {
+        let mut scene = Scene::new();
+        let agent = scene.speak();
+        scene.run(700, true);
+        scene.heard(noise, false, false);
+        scene.run(300, false);
+        scene.heard(noise, true, false);
+        let then = scene.run(1_000, false);
+        assert!(then.contains(&Output::Resume(agent)), "{noise}: {then:?}");
+        assert_eq!(scene.committed_after(), None, "{noise}");
+    }
+}
+
+#[test]
+fn a_cough_that_is_taken_for_a_little_word_is_no_turn_and_speech_is() {
+    for (ms, turn) in [(400, false), (800, true)] {
+        let mut scene = Scene::new();
+        scene.run(ms, true);
+        scene.run(300, false);
+        scene.heard("that", true, false);
+        scene.run(600, false);
+        assert_eq!(scene.committed_after().is_some(), turn, "{ms} ms");
+    }
 }

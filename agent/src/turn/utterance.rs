@@ -99,13 +99,19 @@ impl Utterance {
     /// It claims the turn from an agent that speaks: by words, not by "uh-huh", nor by a cough that was
     /// taken for a word.
     pub(super) fn claims_the_turn(&self, now: Time, timing: &Timing) -> bool {
-        let words = claims(&self.text) || claims(&self.partial);
-        words && (self.meaning != Meaning::Unclear || self.voiced(now) >= timing.speech)
+        let any = |says: fn(&str) -> bool| says(&self.text) || says(&self.partial);
+        if self.meaning == Meaning::Unclear {
+            any(tells) && self.voiced(now) >= timing.speech
+        } else {
+            any(claims)
+        }
     }
 
     /// It wants an answer from an agent that is silent.
     pub(super) fn wants_an_answer(&self, now: Time, timing: &Timing) -> bool {
-        let word = self.has_words() && (self.meaning != Meaning::Unclear || self.voiced(now) >= timing.word);
+        let told = tells(&self.text) || tells(&self.partial);
+        let word = (told && self.voiced(now) >= timing.word)
+            || (self.has_words() && self.meaning != Meaning::Unclear);
         word || self.voiced(now) >= timing.speech
     }
 }
@@ -114,7 +120,27 @@ impl Utterance {
 const BACKCHANNELS: [&str; 14] =
     ["uh", "huh", "uhuh", "um", "hm", "hmm", "mm", "mhm", "mmm", "ah", "aha", "oh", "er", "eh"];
 
+/// What a recogniser makes of a cough, a door or a hiss. Alone they mean nothing to anybody.
+const LITTLE: [&str; 40] = [
+    "a", "add", "an", "and", "are", "as", "at", "be", "but", "by", "for", "had", "has", "have", "he", "her",
+    "his", "i", "i'm", "if", "in", "is", "it", "it's", "of", "on", "or", "so", "than", "that", "the", "them",
+    "then", "they", "this", "to", "was", "we", "with", "you",
+];
+
+/// Words, and not only the sounds of a listener.
 fn claims(text: &str) -> bool {
-    text.split(|c: char| !c.is_alphanumeric())
-        .any(|word| !word.is_empty() && !BACKCHANNELS.iter().any(|sound| sound.eq_ignore_ascii_case(word)))
+    words(text).any(|word| !one_of(&BACKCHANNELS, word))
+}
+
+/// Words that are not little ones only.
+fn tells(text: &str) -> bool {
+    words(text).any(|word| !one_of(&BACKCHANNELS, word) && !one_of(&LITTLE, word))
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !(c.is_alphanumeric() || c == '\'')).filter(|word| !word.is_empty())
+}
+
+fn one_of(list: &[&str], word: &str) -> bool {
+    list.iter().any(|known| known.eq_ignore_ascii_case(word))
 }
