@@ -12,7 +12,7 @@ UNITS = {"ns": 1e-3, "µs": 1.0, "us": 1.0, "ms": 1e3}
 
 def parse(_program, short):
     """An INVITE of 1.1 kB framed and six headers typed, by both in one run."""
-    out = run(["cargo", "bench", "-q", "--locked", "--manifest-path", PEER, "--", "six_headers_typed",
+    out = run(["cargo", "bench", "-q", "--locked", "--manifest-path", PEER, "--bench", "parse", "--", "six_headers_typed",
                "--sample-count", "50" if short else "200"])
     us = medians(out)
     ours, theirs = us["trunkline"], us["rsipstack"]
