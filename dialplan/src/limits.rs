@@ -3,7 +3,7 @@
 use crate::Trunk;
 use std::collections::HashMap;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 /// The limits of the whole; 0 is none.
@@ -116,7 +116,7 @@ impl Limiter {
         let Ceiling { calls, calls_per_second, source_calls } = self.ceiling;
         full("limits.calls", self.whole.calls, calls)?;
         soon("limits.calls_per_second", self.whole.rate.wait(now, calls_per_second), calls_per_second)?;
-        let source = source.map(|address| address.to_canonical());
+        let source = source.map(neighbourhood);
         if let Some(address) = source {
             let gate = self.sources.get(&address).copied().unwrap_or_default();
             full(format_args!("limits.source_calls for {address}"), gate.calls, source_calls)?;
@@ -163,7 +163,7 @@ impl Limiter {
     /// A call that was admitted is over. `trunk` is the id, for the trunk may be gone by now.
     pub fn release(&mut self, now: Duration, trunk: Option<&str>, source: Option<IpAddr>) {
         self.whole.calls = self.whole.calls.saturating_sub(1);
-        if let Some(address) = source.map(|address| address.to_canonical())
+        if let Some(address) = source.map(neighbourhood)
             && let Some(gate) = self.sources.get_mut(&address)
         {
             gate.calls = gate.calls.saturating_sub(1);
@@ -182,6 +182,14 @@ impl Limiter {
 /// something for the others. What is less than ten is not shared out.
 fn share(whole: u32) -> u32 {
     whole - whole / 10
+}
+
+/// IPv6 sources are one a /64: whoever has one address there has them all.
+fn neighbourhood(source: IpAddr) -> IpAddr {
+    match source.to_canonical() {
+        IpAddr::V6(ip) if !ip.is_loopback() => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64)),
+        other => other,
+    }
 }
 
 fn full(what: impl fmt::Display, up: u32, most: u32) -> Result<(), Refusal> {
@@ -213,6 +221,17 @@ mod tests {
 
     fn address(last: u8) -> Option<IpAddr> {
         Some(IpAddr::from([10, 0, 0, last]))
+    }
+
+    #[test]
+    fn the_addresses_of_one_ipv6_network_are_one_source() {
+        let mut limiter = Limiter::new(Ceiling { source_calls: 1, ..Ceiling::default() });
+        let source = |text: &str| Some(text.parse().unwrap());
+        assert!(limiter.admit(SECOND, None, source("2001:db8::1")).is_ok());
+        assert!(limiter.admit(SECOND, None, source("2001:db8::2")).is_err());
+        assert!(limiter.admit(SECOND, None, source("2001:db8:0:1::1")).is_ok());
+        limiter.release(SECOND, None, source("2001:db8::1"));
+        assert!(limiter.admit(SECOND, None, source("2001:db8::2")).is_ok());
     }
 
     #[test]

@@ -251,31 +251,34 @@ fn preferences(names: &[String]) -> Preferences {
     Preferences { codecs: names.iter().filter_map(codec).collect(), dtmf: true, comfort_noise: true }
 }
 
-/// Refusals are told, but a flood of them is told in one line a second.
+/// Refusals are told and recorded, but a flood of them is not: it would drown the log, and drive the CDRs of
+/// others out of the store. Sixty at once, then one a second; the rest are counted.
 #[derive(Debug, Default)]
 pub(super) struct Hush {
-    second: u64,
-    told: u32,
+    /// When all sixty may be told again.
+    whole_at: Time,
     kept: u32,
+    summed_up: u64,
 }
 
 impl Hush {
-    const LINES: u32 = 20;
+    const AT_ONCE: Time = Time::from_secs(60);
+    const COST: Time = Time::from_secs(1);
 
-    /// May this line be written?
+    /// May this one be told?
     pub fn may(&mut self, now: Time) -> bool {
-        if now.as_secs() != self.second {
-            if self.kept > 0 {
-                warn!(refusals = self.kept, "more calls were refused than are logged one by one");
-            }
-            *self = Self { second: now.as_secs(), told: 0, kept: 0 };
+        if self.kept > 0 && now.as_secs() != self.summed_up {
+            warn!(refusals = self.kept, "more calls were refused than are told one by one");
+            self.kept = 0;
+            self.summed_up = now.as_secs();
         }
-        self.told += 1;
-        if self.told <= Self::LINES {
-            return true;
+        let whole_at = self.whole_at.max(now) + Self::COST;
+        if whole_at > now + Self::AT_ONCE {
+            self.kept += 1;
+            return false;
         }
-        self.kept += 1;
-        false
+        self.whole_at = whole_at;
+        true
     }
 }
 
@@ -284,11 +287,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_flood_of_refusals_is_not_a_flood_of_lines() {
+    fn a_flood_of_refusals_is_not_a_flood_of_lines_and_records() {
         let mut hush = Hush::default();
         let told = (0..1000).filter(|_| hush.may(Time::from_millis(5))).count();
-        assert_eq!(told, 20);
-        assert!(hush.may(Time::from_secs(1)));
+        assert_eq!(told, 60);
+        assert!(hush.may(Time::from_secs(2)) && !hush.may(Time::from_secs(2)));
     }
 
     #[test]

@@ -38,6 +38,13 @@ pub(super) fn arrive(
             busy(desk, sip, status, &why, retry_after, &caller);
             None
         }
+        Admission::Refused { status, why, .. } if !desk.refusals.may(desk.now) => {
+            desk.totals.refused += 1;
+            let now = desk.now;
+            let _ = desk.endpoint.reject(now, sip, status, "", &[]);
+            tracing::debug!(status, "a call was refused: {why}");
+            None
+        }
         Admission::Refused { status, why, trunk } => {
             let mut call = Call::inbound(desk, sip, invite, flow, caller);
             call.cdr.trunk = trunk;
@@ -138,6 +145,13 @@ impl Call {
         if let (Destination::Agent { .. }, Some(fault)) = (&self.destination, desk.agents.engine_fault()) {
             return Err(NoMedia { status: 503, why: fault });
         }
+        let sessions = desk.config.agent.sessions;
+        if matches!(self.destination, Destination::Agent { .. }) && desk.agents.count() >= sessions {
+            return Err(NoMedia {
+                status: 503,
+                why: format!("agent.sessions is reached: {sessions} are up"),
+            });
+        }
         self.media = Some(Media::reserve(desk, flow)?);
         let Some(media) = &mut self.media else {
             return Err(NoMedia { status: 500, why: "the call has no media".into() });
@@ -176,10 +190,8 @@ impl Call {
     /// A final answer that is no yes.
     pub(super) fn refuse(&mut self, desk: &mut Desk, status: u16, why: &str, retry_after: Option<u64>) {
         desk.totals.refused += 1;
-        if desk.refusals.may(desk.now) {
-            info!(call = %self.id, status, from = %Escaped(&self.cdr.from), to = %Escaped(&self.cdr.to),
-                source = %self.cdr.source, "call refused: {why}");
-        }
+        info!(call = %self.id, status, from = %Escaped(&self.cdr.from), to = %Escaped(&self.cdr.to),
+            source = %self.cdr.source, "call refused: {why}");
         self.decided(desk, &format!("refused with {status}"), why);
         self.cdr.status = status;
         self.cdr.destination.clear();

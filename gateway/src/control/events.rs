@@ -27,7 +27,14 @@ pub async fn stream(State(desk): State<Desk>, Query(of): Query<Of>) -> Result<Re
     // Subscribed before the call is looked up: nothing that happens meanwhile is missed.
     let events = desk.events.subscribe();
     let only = match of.call {
-        Some(id) => Some(desk.records(move |records| records.cdr(&id)).await?.id),
+        Some(id) => {
+            let cdr = desk.records(move |records| records.cdr(&id)).await?;
+            if cdr.ended.is_some() {
+                let sentence = format!("call {} is over; trunkline calls show {0} tells what it was", cdr.id);
+                return Err(Refused::Invalid(sentence));
+            }
+            Some(cdr.id)
+        }
         None => None,
     };
     let (lines, body) = mpsc::channel(WAITING);

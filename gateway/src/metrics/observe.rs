@@ -47,9 +47,11 @@ impl Up {
         match event {
             CallEvent::Began(cdr) => {
                 let dir = dir(cdr);
-                self.0.insert(cdr.id.clone(), dir);
                 metrics.requests.get_or_create(&Dir { dir }).inc();
-                metrics.active.get_or_create(&Dir { dir }).inc();
+                // After a lag it may be known from the list already.
+                if self.0.insert(cdr.id.clone(), dir).is_none() {
+                    metrics.active.get_or_create(&Dir { dir }).inc();
+                }
             }
             CallEvent::Ended(cdr) => {
                 if let Some(dir) = self.0.remove(&cdr.id) {
@@ -189,6 +191,15 @@ mod tests {
             assert!(text.lines().any(|found| found == line), "no line {line} in\n{text}");
         }
         assert!(!text.contains("trunkline_legs"), "what is held is left out when nobody says it");
+    }
+
+    #[test]
+    fn a_call_that_is_known_from_the_list_and_begins_after_it_counts_once() {
+        let (metrics, mut up) = (Metrics::new(), Up::default());
+        up.replace(&metrics, &[Cdr::clone(&cdr("a", 0, None))]);
+        up.count(&metrics, &CallEvent::Began(cdr("a", 0, None)));
+        let text = metrics.text(None).expect("text");
+        assert!(text.contains("livekit_sip_calls_active{dir=\"in\"} 1"), "{text}");
     }
 
     #[test]

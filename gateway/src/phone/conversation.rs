@@ -7,6 +7,7 @@ use super::sound_card::SoundCard;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use trunkline_media::engine::{InbandDtmf, LegConfig, Reservation};
 use trunkline_media::event::{LegCommand, LegEvent, LegId, LegReport};
@@ -112,6 +113,8 @@ pub async fn converse(
     let flow = line.flow_to(&dial.uri).await?;
     let mut talk = place(line, dial, mouth, flow)?;
     let mut tick = talk.line.now();
+    // One listener for the whole call: a signal between two would be lost.
+    let mut interrupt = signal(SignalKind::interrupt())?;
     loop {
         let until = talk.port.is_some().then_some(tick);
         tokio::select! {
@@ -124,7 +127,7 @@ pub async fn converse(
                 }
             },
             Some(typed) = keys.recv() => talk.typed(&typed),
-            _ = tokio::signal::ctrl_c() => talk.hang_up("hung up by hand"),
+            _ = interrupt.recv() => talk.hang_up("hung up by hand"),
         }
         if talk.ended.is_some() && talk.leg.is_none() {
             return Ok(talk.done());

@@ -13,6 +13,8 @@ use trunkline_sip::{Time, Transport};
 const BATCH: usize = 64;
 /// Events of media, agents and rooms, likewise.
 const EVENTS: usize = 512;
+/// Host names that are looked up at a time; more wait, and beyond that are told that there are too many.
+const LOOK_UPS: usize = 16;
 /// Without any deadline the loop looks up once in this time, at the drain and the counters.
 const IDLE: Time = Time::from_secs(1);
 
@@ -35,7 +37,8 @@ struct Found {
 
 /// Turns until the program may end, then ends it.
 pub(super) async fn turn(mut program: Program) {
-    let (found, mut finds) = mpsc::channel::<Found>(64);
+    let (found, mut finds) = mpsc::channel::<Found>(LOOK_UPS);
+    let mut looking = 0;
     let (mut terminate, mut interrupt) =
         (stop_signal(SignalKind::terminate()), stop_signal(SignalKind::interrupt()));
     loop {
@@ -48,7 +51,7 @@ pub(super) async fn turn(mut program: Program) {
             arrival = program.sockets.next() => Turn::Arrival(arrival),
             () = program.woken.notified() => Turn::Woken,
             Some(request) = program.requests.recv() => Turn::Request(request),
-            Some(wanted) = program.look_ups.recv() => Turn::LookUp(wanted),
+            Some(wanted) = program.look_ups.recv(), if looking < LOOK_UPS => Turn::LookUp(wanted),
             Some(done) = finds.recv() => Turn::LookedUp(done),
             () = next(&mut terminate) => Turn::Stop,
             () = next(&mut interrupt) => Turn::Stop,
@@ -64,9 +67,11 @@ pub(super) async fn turn(mut program: Program) {
                 program.calls.request(now, request);
             }
             Turn::LookUp(wanted) => {
+                looking += 1;
                 tokio::spawn(look_up(wanted, found.clone()));
             }
             Turn::LookedUp(Found { asked, address }) => {
+                looking -= 1;
                 let flow = address.map(|a| program.sockets.flow_to(transport(&asked.to), a));
                 program.calls.looked_up(now, LookedUp { serial: asked.serial, to: asked.to, flow });
             }
@@ -102,17 +107,29 @@ fn arrived(program: &mut Program, now: Time, arrival: Arrival) {
 
 /// What media, agents and rooms have to say.
 fn events(program: &mut Program, now: Time) {
-    for _ in 0..EVENTS {
-        let Some((leg, event)) = program.legs.try_next() else { break };
+    let mut left = [EVENTS; 3];
+    let [legs, agents, rooms] = &mut left;
+    while *legs > 0
+        && let Some((leg, event)) = program.legs.try_next()
+    {
+        *legs -= 1;
         program.calls.on_leg(now, leg, event);
     }
-    for _ in 0..EVENTS {
-        let Some((session, event)) = program.agents.try_next() else { break };
+    while *agents > 0
+        && let Some((session, event)) = program.agents.try_next()
+    {
+        *agents -= 1;
         program.calls.on_agent(now, session, event);
     }
-    for _ in 0..EVENTS {
-        let Some(event) = program.rooms.try_next() else { break };
+    while *rooms > 0
+        && let Some(event) = program.rooms.try_next()
+    {
+        *rooms -= 1;
         program.calls.on_room(now, &event);
+    }
+    if left.contains(&0) {
+        // There may be more, and whoever wrote it has woken us already.
+        program.woken.notify_one();
     }
 }
 

@@ -85,7 +85,8 @@ fn find(ways: &mut [Source; WAYS], address: IpAddr) -> Option<&mut Source> {
     ways.get_mut(index)
 }
 
-fn neighbourhood(source: IpAddr) -> IpAddr {
+/// Who shares a budget: one IPv4 address, one IPv6 network of 64 bits.
+pub(super) fn neighbourhood(source: IpAddr) -> IpAddr {
     match source.to_canonical() {
         IpAddr::V6(ip) if !ip.is_loopback() => {
             let network = ip.to_bits() >> 64 << 64;

@@ -1,5 +1,6 @@
 //! TCP: listeners, the table of connections, and the way from a [`Flow`] to one of them.
 
+use super::budget::neighbourhood;
 use super::connection::Connection;
 use super::{Arrival, BindError, Closing, SendError};
 use bytes::Bytes;
@@ -25,7 +26,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub struct TcpLimits {
     /// Connections in all.
     pub connections: usize,
-    /// Connections of one source address; ten times as many of loopback.
+    /// Connections of one source (IPv6: of one /64); ten times as many of loopback.
     pub per_source: usize,
     /// Messages a second and connection, a second's worth in a burst; ten times as many from loopback; 0: no limit.
     pub per_second: u32,
@@ -97,7 +98,8 @@ impl Shared {
     /// Room for one more connection with this peer, and its queue.
     fn admit(&self, remote: SocketAddr) -> Option<(ConnId, mpsc::Sender<Bytes>, mpsc::Receiver<Bytes>)> {
         let mut table = self.table();
-        let of_source = table.sources.get(&remote.ip()).copied().unwrap_or(0);
+        let source = neighbourhood(remote.ip());
+        let of_source = table.sources.get(&source).copied().unwrap_or(0);
         let factor = if remote.ip().is_loopback() { 10 } else { 1 };
         if table.open >= self.limits.connections || of_source >= self.limits.per_source.saturating_mul(factor)
         {
@@ -110,7 +112,7 @@ impl Shared {
         let (queue, outgoing) = mpsc::channel(self.limits.queue.max(1));
         table.queues.insert(id, (remote, queue.clone()));
         table.by_remote.insert(remote, id);
-        *table.sources.entry(remote.ip()).or_default() += 1;
+        *table.sources.entry(source).or_default() += 1;
         Some((id, queue, outgoing))
     }
 
@@ -119,10 +121,11 @@ impl Shared {
         let mut table = self.table();
         table.unlist(id, remote);
         table.open = table.open.saturating_sub(1);
-        if let Some(count) = table.sources.get_mut(&remote.ip()) {
+        let source = neighbourhood(remote.ip());
+        if let Some(count) = table.sources.get_mut(&source) {
             *count = count.saturating_sub(1);
             if *count == 0 {
-                table.sources.remove(&remote.ip());
+                table.sources.remove(&source);
             }
         }
     }
