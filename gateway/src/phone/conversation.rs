@@ -1,9 +1,8 @@
 //! One call with somebody at either end: dial, talk, hang up, and what it was like.
 
 use super::PhoneError;
+use super::handset::{Handset, Mouth, Wish};
 use super::line::{Happening, Line, preferences};
-use super::sound::{self, Cue, Script, Step};
-use super::sound_card::SoundCard;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -11,8 +10,6 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use trunkline_media::engine::{InbandDtmf, LegConfig, Reservation};
 use trunkline_media::event::{LegCommand, LegEvent, LegId, LegReport};
-use trunkline_media::port::{AudioPort, audio_port};
-use trunkline_media::resample::Resampler;
 use trunkline_media::sdp::OfferAnswer;
 use trunkline_media::session::{Codec, Direction, Session};
 use trunkline_sip::auth::Credentials;
@@ -20,12 +17,6 @@ use trunkline_sip::message::phrase;
 use trunkline_sip::{CallHandle, End, Event, Flow, Invite, Time};
 
 const FRAME: Time = Time::from_millis(20);
-/// Frames that are kept ahead in the ring to the leg.
-const AHEAD: usize = 3;
-/// Sound of the far party that is kept for the transcript: ten minutes.
-const MOST_HEARD: usize = 600;
-/// -40 dBFS.
-const AUDIBLE: u16 = 328;
 /// Between two keys, and how long one is held.
 const KEY: Time = Time::from_millis(160);
 const KEY_PAUSE: Time = Time::from_millis(120);
@@ -43,12 +34,6 @@ pub struct Dial {
     pub ring_timeout: Time,
     /// Hang up this long after the answer.
     pub longest: Option<Time>,
-}
-
-/// Who talks at our end.
-pub enum Mouth {
-    Script(Script),
-    Person(Box<SoundCard>),
 }
 
 /// What is told while the call goes on.
@@ -84,15 +69,11 @@ struct Conversation<'l> {
     talks: OfferAnswer,
     ports: Option<Reservation>,
     leg: Option<LegId>,
-    port: Option<AudioPort>,
+    handset: Handset,
     record: Option<PathBuf>,
     longest: Option<Time>,
-    mouth: Mouth,
-    to_leg: VecDeque<i16>,
-    down: Option<Resampler>,
     keys: VecDeque<char>,
     next_key: Time,
-    heard: Vec<i16>,
     began: Time,
     answered: Option<Time>,
     ended: Option<String>,
@@ -116,7 +97,7 @@ pub async fn converse(
     // One listener for the whole call: a signal between two would be lost.
     let mut interrupt = signal(SignalKind::interrupt())?;
     loop {
-        let until = talk.port.is_some().then_some(tick);
+        let until = talk.handset.is_lifted().then_some(tick);
         tokio::select! {
             happening = talk.line.next(until) => match happening {
                 Happening::Sip(event) => talk.on_sip(event, &mut show)?,
@@ -166,15 +147,11 @@ fn place(line: &mut Line, dial: Dial, mouth: Mouth, flow: Flow) -> Result<Conver
         talks,
         ports: Some(ports),
         leg: None,
-        port: None,
+        handset: Handset::new(mouth),
         record: dial.record,
         longest: dial.longest,
-        mouth,
-        to_leg: VecDeque::new(),
-        down: None,
         keys: VecDeque::new(),
         next_key: Time::ZERO,
-        heard: Vec::new(),
         began,
         answered: None,
         ended: None,
@@ -242,12 +219,10 @@ impl Conversation<'_> {
 
     fn open(&mut self, session: Session) -> Result<(), PhoneError> {
         let Some(ports) = self.ports.take() else { return Ok(()) };
-        let rate = session.codec.rate();
-        let (ours, legs) = audio_port(rate, 10);
-        self.down = Resampler::new(sound::RATE, rate).ok();
+        let company = Some(self.handset.lift(session.codec.rate()));
         let config = LegConfig {
             session,
-            company: Some(legs),
+            company,
             timeout_initial: Time::from_secs(3600),
             timeout: Time::from_secs(3600),
             inband_dtmf: InbandDtmf::Fallback,
@@ -255,7 +230,6 @@ impl Conversation<'_> {
         };
         let leg = self.line.engine.open(ports, config)?;
         self.leg = Some(leg);
-        self.port = Some(ours);
         if let Some(path) = self.record.take() {
             self.tell(LegCommand::Record(path));
         }
@@ -286,7 +260,7 @@ impl Conversation<'_> {
             LegEvent::Closed { report } => {
                 self.report.leg = Some(report);
                 self.leg = None;
-                self.port = None;
+                self.handset.lay_down();
             }
             _ => {}
         }
@@ -299,65 +273,13 @@ impl Conversation<'_> {
             self.longest = None;
             self.hang_up("it was to last no longer");
         }
-        let Some(port) = &mut self.port else { return };
-        let frame_length = port.rate as usize / 50;
-        let mut frame = Vec::with_capacity(frame_length);
-        while let Ok(sample) = port.hear.pop() {
-            frame.push(sample);
-        }
-        if self.heard.len() < MOST_HEARD * port.rate as usize {
-            self.heard.extend_from_slice(&frame);
-        }
-        let rate = port.rate;
-        match &mut self.mouth {
-            Mouth::Person(card) => {
-                let loud = sound::at_rate(&frame, rate, sound::RATE).unwrap_or_default();
-                for sample in loud {
-                    // A full loudspeaker loses the newest.
-                    let _ = card.speak.push(sample);
-                }
-                let mut said = Vec::with_capacity(640);
-                while let (true, Ok(sample)) = (said.len() < 640, card.hear.pop()) {
-                    said.push(sample);
-                }
-                self.say(&said);
-            }
-            Mouth::Script(script) => {
-                let speaking = !self.to_leg.is_empty() || !self.keys.is_empty();
-                match script.hear(now, &frame, speaking) {
-                    Cue::Wait => {}
-                    Cue::HangUp => self.hang_up("everything was said"),
-                    Cue::Do(Step::Say(samples)) => {
-                        show(Progress::Said);
-                        self.say(&samples);
-                    }
-                    Cue::Do(Step::Press(keys)) => self.typed(&keys),
-                }
-            }
+        match self.handset.tick(now, !self.keys.is_empty()) {
+            Some(Wish::Said) => show(Progress::Said),
+            Some(Wish::Press(keys)) => self.typed(&keys),
+            Some(Wish::HangUp) => self.hang_up("everything was said"),
+            None => {}
         }
         self.press(now, show);
-        self.speak();
-    }
-
-    /// Towards the leg, at its rate.
-    fn say(&mut self, samples: &[i16]) {
-        let Some(down) = &mut self.down else { return };
-        let mut piece = [0; 960];
-        for frame in samples.chunks(320) {
-            let count = down.process(frame, &mut piece);
-            self.to_leg.extend(piece.iter().take(count));
-        }
-    }
-
-    fn speak(&mut self) {
-        let Some(port) = &mut self.port else { return };
-        let ahead = port.rate as usize / 50 * AHEAD;
-        while port.speak.buffer().capacity() - port.speak.slots() < ahead {
-            let Some(sample) = self.to_leg.pop_front() else { return };
-            if port.speak.push(sample).is_err() {
-                return;
-            }
-        }
     }
 
     fn press(&mut self, now: Time, show: &mut impl FnMut(Progress<'_>)) {
@@ -411,11 +333,7 @@ impl Conversation<'_> {
     }
 
     fn done(self) -> Report {
-        let rate = self.report.leg.as_ref().map_or(8_000, |leg| leg.codec.rate());
-        let heard = sound::at_rate(&self.heard, rate, sound::RATE).unwrap_or_default();
-        // The leg writes 20 ms every 20 ms from the 200 on: a place in what was heard is a time.
-        let loud = self.heard.iter().position(|s| s.unsigned_abs() > AUDIBLE);
-        let first_sound = loud.map(|n| Time::from_secs_f64(n as f64 / f64::from(rate)));
+        let (heard, first_sound) = self.handset.heard();
         Report { end: self.ended.unwrap_or_default(), heard, first_sound, ..self.report }
     }
 }

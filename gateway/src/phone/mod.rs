@@ -1,12 +1,13 @@
 //! A telephone in the terminal: the endpoint and the media engine once more, as the one who calls.
 //!
 //! [`line`] drives endpoint, sockets and engine for any number of calls and says what happens; [`conversation`]
-//! is one call with somebody at either end; [`sound`] and [`sound_card`] are where its sound comes from and
-//! goes to. The load generator stands on [`line`], too. Knows nothing of trunks, rules or the calls of a
-//! server.
+//! is one call with somebody at either end, who hears and speaks through the [`handset`]; [`sound`] and
+//! [`sound_card`] are where its sound comes from and goes to. The load generator stands on [`line`], too. Knows
+//! nothing of trunks, rules or the calls of a server.
 
 pub mod conversation;
 pub mod ears;
+pub mod handset;
 pub mod line;
 pub mod sound;
 pub mod sound_card;
