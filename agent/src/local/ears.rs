@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use trunkline_engines::EngineError;
-use trunkline_engines::pocketsphinx::{Decoder, Heard, Sphinx, Vocabulary};
+use trunkline_engines::pocketsphinx::{Channel, Decoder, Heard, Sphinx, Vocabulary};
 use trunkline_engines::resample::Doubler;
 
 const PROVIDER: &str = "pocketsphinx";
@@ -23,6 +23,8 @@ const QUEUE: usize = 256;
 const DECODERS: usize = 3;
 /// What goes on for longer, in samples at 8,000 Hz (30 s), is no sentence: it is told as far as it came.
 const LONGEST: usize = 30 * 8_000;
+/// Of a caller's first sentence so much is listened to, 600 ms, before it is known what the line sounds like.
+const FIRST: usize = 8_000 * 6 / 10;
 /// Vocabularies that are remembered for the next call.
 const VOCABULARIES: usize = 16;
 
@@ -211,17 +213,17 @@ fn transcribe(
     sound: &mut Vec<i16>,
     doubled: &mut Vec<i16>,
 ) -> Option<Result<Heard, ProviderError>> {
-    if let Err(error) = decoder.start(&utterance.channel()) {
+    let known = utterance.channel();
+    let mut next = utterance.next(sound, if known.is_some() { 0 } else { FIRST });
+    if next == Next::Forget {
+        return None;
+    }
+    if let Err(error) = decoder.start(&known.unwrap_or_else(|| Channel::of_line(sound))) {
         return Some(Err(broken(&error)));
     }
     let mut doubler = Doubler::default();
     let (mut said, mut told) = (String::new(), 0);
     loop {
-        let next = utterance.next(sound);
-        if next == Next::Forget {
-            decoder.abandon();
-            return None;
-        }
         doubled.clear();
         doubler.push(sound, doubled);
         if let Err(error) = decoder.push(doubled) {
@@ -238,6 +240,11 @@ fn transcribe(
         if partial != said && !partial.is_empty() {
             utterance.seems(partial.clone());
             said = partial;
+        }
+        next = utterance.next(sound, 0);
+        if next == Next::Forget {
+            decoder.abandon();
+            return None;
         }
     }
 }

@@ -33,8 +33,8 @@ struct State {
     sound: Vec<i16>,
     finished: bool,
     cancelled: bool,
-    /// What the line sounds like; what the worker learnt of it comes back.
-    channel: Channel,
+    /// What the line sounds like, if that is known; what the worker learnt of it comes back.
+    channel: Option<Channel>,
     partial: Option<String>,
     outcome: Option<Result<Heard, ProviderError>>,
 }
@@ -51,7 +51,7 @@ pub(super) enum Next {
 }
 
 impl Utterance {
-    fn new(channel: Channel) -> Self {
+    fn new(channel: Option<Channel>) -> Self {
         Self { state: Mutex::new(State { channel, ..State::default() }), ..Self::default() }
     }
 
@@ -59,15 +59,15 @@ impl Utterance {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until there is sound worth decoding, and moves it into `sound`.
-    pub(super) fn next(&self, sound: &mut Vec<i16>) -> Next {
+    /// Waits until there is sound worth decoding, or so many samples, and moves it into `sound`.
+    pub(super) fn next(&self, sound: &mut Vec<i16>, at_least: usize) -> Next {
         sound.clear();
         let mut state = self.lock();
         loop {
             if state.cancelled {
                 return Next::Forget;
             }
-            if state.finished || state.sound.len() >= WORTH_WAKING {
+            if state.finished || state.sound.len() >= WORTH_WAKING.max(at_least) {
                 std::mem::swap(&mut state.sound, sound);
                 return if state.finished { Next::Last } else { Next::More };
             }
@@ -75,12 +75,12 @@ impl Utterance {
         }
     }
 
-    pub(super) fn channel(&self) -> Channel {
+    pub(super) fn channel(&self) -> Option<Channel> {
         self.lock().channel
     }
 
     pub(super) fn learnt(&self, channel: Channel) {
-        self.lock().channel = channel;
+        self.lock().channel = Some(channel);
     }
 
     /// What it seems to be so far. A newer one takes an older one's place.
@@ -127,7 +127,7 @@ impl Utterance {
 pub struct LocalStt {
     ears: Arc<Ears>,
     ear: Ear,
-    channel: Channel,
+    channel: Option<Channel>,
     generation: Generation,
     utterance: Option<Arc<Utterance>>,
     failure: Option<ProviderError>,
@@ -135,14 +135,7 @@ pub struct LocalStt {
 
 impl LocalStt {
     pub(super) fn new(ears: Arc<Ears>, ear: Ear) -> Self {
-        Self {
-            ears,
-            ear,
-            channel: Channel::default(),
-            generation: Generation::default(),
-            utterance: None,
-            failure: None,
-        }
+        Self { ears, ear, channel: None, generation: Generation::default(), utterance: None, failure: None }
     }
 
     fn fail(&mut self, error: ProviderError) {
