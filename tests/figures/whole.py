@@ -50,6 +50,7 @@ def most_a_second(gateway, short):
             return best, us, str(failure)
         got = seen["placed"] / seen["took_s"]
         if got > best:
+            time.sleep(1)  # what is written behind
             best, us = got, (cpu(gateway.pid) - before) / calls * 1e6
         if got < rate * 0.9:
             return best, us, f"asked for {rate}/s"
@@ -81,7 +82,8 @@ def floor(calls):
 
 def agent_calls(program, short):
     """CPU and memory of calls that are up."""
-    calls, hold, rate = (300, 30, 50) if short else (1_000, 45, 50)
+    # Not longer: an agent hangs up on a caller who never says a word.
+    calls, hold, rate = (300, 30, 50) if short else (1_000, 30, 100)
     with Gateway(program) as gateway:
         tally(gateway.load("--media", "--hold", 1, "--calls", 20, "--rate", 20), "agent calls, to warm up")
         time.sleep(1)
@@ -90,8 +92,7 @@ def agent_calls(program, short):
         time.sleep(calls / rate + 5)
         up = gateway.verb("status")["counts"]["calls"]
         begun, before = time.monotonic(), cpu(gateway.pid)
-        talking = min(8, hold - 7 - calls / rate) if short else 15
-        time.sleep(max(talking, 5))
+        time.sleep(10)
         spent, took = cpu(gateway.pid) - before, time.monotonic() - begun
         full = resident(gateway.pid)
         seen = tally(load, "agent calls")
