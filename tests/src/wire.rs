@@ -129,6 +129,20 @@ impl Peer {
         })
     }
 
+    /// Answers a request of the gateway, with a tag of ours where the dialog has none yet.
+    pub fn respond(&self, request: &str, line: &str) {
+        let copied = ["Via", "From", "Call-ID", "CSeq"]
+            .map(|name| format!("{name}: {}\r\n", header(request, name).unwrap_or_default()));
+        let tag = if to_tag(request).is_some() { "" } else { ";tag=ours" };
+        let text = format!(
+            "SIP/2.0 {line}\r\n{}To: {}{tag}\r\nContact: <sip:us@{}>\r\nContent-Length: 0\r\n\r\n",
+            copied.concat(),
+            header(request, "To").unwrap_or_default(),
+            self.address()
+        );
+        self.send(text.as_bytes());
+    }
+
     /// A plain request of one call.
     #[must_use]
     pub fn request(

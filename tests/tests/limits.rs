@@ -122,18 +122,10 @@ fn a_caller_who_never_answers_our_offer_is_hung_up_on_and_holds_no_port() {
     assert!(ok.contains("m=audio"), "{ok}");
     peer.send(peer.request("ACK", "delayed", 1, to_tag(&ok).as_deref(), None).as_bytes());
     let bye = peer.expect(PATIENCE, |m| m.starts_with("BYE ")).expect("a BYE");
-    answer(&peer.socket, &peer, &bye);
+    peer.respond(&bye, "200 OK");
     gateway.wait_until_idle();
     let end = gateway.last_call()["cdr"]["end"].as_str().unwrap().to_owned();
     assert!(end.contains("answer"), "{end}");
-}
-
-/// 200 to a request of the gateway.
-fn answer(socket: &UdpSocket, peer: &Peer, request: &str) {
-    let heads = ["Via", "From", "To", "Call-ID", "CSeq"]
-        .map(|name| format!("{name}: {}\r\n", header(request, name).unwrap_or_default()));
-    let ok = format!("SIP/2.0 200 OK\r\n{}Content-Length: 0\r\n\r\n", heads.concat());
-    let _ = socket.send_to(ok.as_bytes(), peer.gateway);
 }
 
 /// A dialogue whose key 2 sends the caller to this address.
@@ -160,10 +152,10 @@ fn a_far_party_that_only_rings_is_given_up_after_the_limit_and_the_caller_keeps_
     let caller =
         Terminal::call(&gateway, "agent", &["--keys", "2", "--patience", "4", "--longest", "40", "--json"]);
     let invite = office.expect(Duration::from_secs(30), |m| m.starts_with("INVITE ")).expect("an INVITE");
-    reply(&office, &invite, "180 Ringing");
+    office.respond(&invite, "180 Ringing");
     let cancel = office.expect(Duration::from_secs(20), |m| m.starts_with("CANCEL ")).expect("a CANCEL");
-    answer(&office.socket, &office, &cancel);
-    reply(&office, &invite, "487 Request Terminated");
+    office.respond(&cancel, "200 OK");
+    office.respond(&invite, "487 Request Terminated");
     let called = caller.finish();
     gateway.wait_until_idle();
     let shown = gateway.json(&["calls", "show", called.json()["call_id"].as_str().unwrap()]);
@@ -175,17 +167,4 @@ fn a_far_party_that_only_rings_is_given_up_after_the_limit_and_the_caller_keeps_
         |text: &str| timeline.iter().filter(|e| e["text"].as_str().is_some_and(|t| t.contains(text))).count();
     assert_eq!(said("Two."), 1, "the agent that was there goes on, and greets nobody anew: {timeline:#?}");
     assert!(timeline[failed..].iter().any(|e| e["kind"] == "transcript"), "{timeline:#?}");
-}
-
-/// A response of the office to an INVITE.
-fn reply(office: &Peer, invite: &str, line: &str) {
-    let heads = ["Via", "From", "Call-ID", "CSeq"]
-        .map(|name| format!("{name}: {}\r\n", header(invite, name).unwrap_or_default()));
-    let text = format!(
-        "SIP/2.0 {line}\r\n{}To: {};tag=office\r\nContact: <sip:office@{}>\r\nContent-Length: 0\r\n\r\n",
-        heads.concat(),
-        header(invite, "To").unwrap_or_default(),
-        office.address()
-    );
-    office.send(text.as_bytes());
 }

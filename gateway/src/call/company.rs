@@ -4,6 +4,7 @@ use super::desk::{Desk, Errand};
 use super::pin::{PinDesk, Step, Wrong};
 use super::{Call, Destination, admission, words};
 use crate::prompts::PromptName;
+use tracing::info;
 use trunkline_agent::host::{AgentInput, SessionConfig, SessionId};
 use trunkline_media::event::{LegCommand, LegId};
 use trunkline_media::port::{AudioPort, audio_port};
@@ -11,6 +12,7 @@ use trunkline_media::session::Codec;
 use trunkline_records::What;
 use trunkline_room::{Participant, ParticipantId, Room};
 use trunkline_sip::Time;
+use trunkline_sip::message::Escaped;
 
 /// Frames of 20 ms between a leg and its company, each way: what a thread that is late may lose or gain.
 const RING: usize = 12;
@@ -275,6 +277,7 @@ impl Call {
     pub(super) fn transfer_failed(&mut self, desk: &mut Desk, why: &str) {
         self.partner = None;
         self.decided(desk, "the transfer failed", why);
+        info!(call = %self.id, "a transfer failed: {}", Escaped(why));
         if let Company::Ringback(agent) = self.company {
             self.company = Company::Agent(agent);
             self.hush(desk);

@@ -139,6 +139,8 @@ impl Call {
         self.hush(desk);
         self.partner = Some(far.serial);
         self.decided(desk, "connected", &format!("with {} (call {})", far.caller.from, far.id));
+        self.cdr.destination = format!("{}, then {}", self.cdr.destination, far.caller.from);
+        desk.chronicle.update(&self.cdr);
         self.meet_partner(desk, &room);
         far.meet_partner(desk, &room);
     }
