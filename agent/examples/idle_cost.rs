@@ -1,4 +1,4 @@
-//! What an agent's call costs of a core while nobody speaks: `cargo run --release --example idle_cost`.
+//! What an agent's call costs of a core and of memory (with its port) while nobody speaks: `cargo run --release --example idle_cost`.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "an example that prints its figures")]
 
@@ -10,7 +10,7 @@ use trunkline_agent::session::{Session, Setup};
 use trunkline_media::port::{LegPort, audio_port};
 
 const FRAME: usize = 160;
-const CALLS: usize = 200;
+const CALLS: usize = 400;
 
 fn call(engines: &Engines, dialogue: &Arc<Dialogue>) -> (Session, LegPort) {
     let (port, leg) = audio_port(8_000, 10);
@@ -27,6 +27,13 @@ fn call(engines: &Engines, dialogue: &Arc<Dialogue>) -> (Session, LegPort) {
     (session.unwrap(), leg)
 }
 
+/// What the process has in memory, in bytes.
+fn memory() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<usize>().ok()).unwrap_or(0) * 1_024
+}
+
 /// Runs ten minutes of all calls with this sound from the callers; the share of a core of one call.
 fn cost(name: &str, caller: impl Fn(usize) -> i16) {
     let (engines, fault) = Engines::open();
@@ -36,6 +43,7 @@ fn cost(name: &str, caller: impl Fn(usize) -> i16) {
     }
     let silent = "greeting: Hello.\nno_input: { after_seconds: 600 }";
     let dialogue = Arc::new(Dialogue::parse("idle.yaml", silent).unwrap());
+    let before = memory();
     let mut calls: Vec<_> = (0..CALLS).map(|_| call(&engines, &dialogue)).collect();
     let sound: Vec<i16> = (0..8_000).map(caller).collect();
     let mut spent = Duration::ZERO;
@@ -59,8 +67,12 @@ fn cost(name: &str, caller: impl Fn(usize) -> i16) {
             while session.poll().is_some() {}
         }
     }
+    let bytes = memory().saturating_sub(before) / CALLS;
     let each = spent / (ticks as u32 * CALLS as u32);
-    println!("{name:40} {each:>10.2?} a tick, {:.4} % of a core", each.as_secs_f64() / 0.02 * 100.0);
+    println!(
+        "{name:40} {each:>10.2?} a tick, {:.4} % of a core, {bytes} bytes",
+        each.as_secs_f64() / 0.02 * 100.0
+    );
 }
 
 fn main() {

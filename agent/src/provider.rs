@@ -5,6 +5,7 @@
 //! sit behind a bounded queue. Everything that belongs to a turn carries its generation, so that what
 //! arrives late of a cancelled turn falls away.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A turn's number; grows. What carries an older one is stale.
@@ -114,8 +115,8 @@ pub trait Llm: Send {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum TtsEvent {
-    /// Sound at the rate that [`Tts::rate`] states.
-    Audio { generation: Generation, samples: Vec<i16> },
+    /// Sound at the rate that [`Tts::rate`] states; shared, for many calls may say the same.
+    Audio { generation: Generation, samples: Arc<[i16]> },
     /// All of the text has been spoken.
     Done { generation: Generation },
     /// It failed.

@@ -233,7 +233,7 @@ impl Tts for LocalTts {
                     if let Err(error) = self.feed(generation) {
                         self.failure = Some(self.fail(generation, error));
                     }
-                    return Some(TtsEvent::Audio { generation, samples: samples.to_vec() });
+                    return Some(TtsEvent::Audio { generation, samples });
                 }
                 Ok((_, Err(error))) => return Some(self.fail(generation, error)),
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,

@@ -104,7 +104,7 @@ impl Tts for FakeTts {
         }
         script.spoken.push(text.to_owned());
         // Sixty milliseconds a letter.
-        self.events.push_back(TtsEvent::Audio { generation, samples: vec![LOUD; text.len() * 480] });
+        self.events.push_back(TtsEvent::Audio { generation, samples: vec![LOUD; text.len() * 480].into() });
     }
     fn finish(&mut self, generation: Generation) {
         if !self.script.lock().unwrap().tts_dead {

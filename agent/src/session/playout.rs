@@ -14,23 +14,8 @@ const AHEAD: usize = 3;
 /// Softer than this is silence; a voice's first silence is left out, for it only delays.
 const SILENCE: u16 = 60;
 
-/// A piece of sound.
-#[derive(Debug)]
-pub(super) enum Sound {
-    /// Rendered ahead, for all calls.
-    Kept(Arc<[i16]>),
-    /// Made for this call.
-    Made(Vec<i16>),
-}
-
-impl Sound {
-    fn samples(&self) -> &[i16] {
-        match self {
-            Self::Kept(samples) => samples,
-            Self::Made(samples) => samples,
-        }
-    }
-}
+/// A piece of sound: of one call, or of many that say the same.
+type Sound = Arc<[i16]>;
 
 /// How far a reply was heard.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -95,12 +80,12 @@ impl Playout {
             return;
         }
         if self.came == 0 {
-            let lead = sound.samples().iter().position(|s| s.unsigned_abs() > SILENCE).unwrap_or(0);
+            let lead = sound.iter().position(|s| s.unsigned_abs() > SILENCE).unwrap_or(0);
             // Ten milliseconds of it stay: a voice does not begin with a click.
             self.at = lead.saturating_sub(self.from_rate as usize / 100);
             self.went = self.at;
         }
-        self.came += sound.samples().len();
+        self.came += sound.len();
         self.pieces.push_back(sound);
     }
 
@@ -155,7 +140,7 @@ impl Playout {
     fn take(&mut self, frame: &mut [i16]) {
         let mut rest = frame.iter_mut().take(self.from_rate as usize / 50);
         while let Some(piece) = self.pieces.front() {
-            let left = piece.samples().get(self.at..).unwrap_or_default();
+            let left = piece.get(self.at..).unwrap_or_default();
             let mut taken = 0;
             // In this order: a place is only used up when there is a sample for it.
             for (sample, to) in left.iter().zip(rest.by_ref()) {
@@ -216,7 +201,7 @@ mod tests {
         let (mut port, mut leg) = audio_port(8_000, 10);
         let mut playout = Playout::new(8_000, 8_000).unwrap();
         playout.begin(ONE);
-        playout.add(ONE, Sound::Made(vec![500; 1_600]));
+        playout.add(ONE, vec![500; 1_600].into());
         assert!(playout.fill(&mut port.speak));
         assert_eq!(leg.spoken.slots(), 480);
         assert!(!playout.fill(&mut port.speak));
@@ -231,7 +216,7 @@ mod tests {
         let (mut port, mut leg) = audio_port(16_000, 10);
         let mut playout = Playout::new(8_000, 16_000).unwrap();
         playout.begin(ONE);
-        playout.add(ONE, Sound::Kept(vec![500; 200].into()));
+        playout.add(ONE, vec![500; 200].into());
         playout.complete(ONE);
         playout.fill(&mut port.speak);
         assert_eq!(leg.spoken.slots(), 640);
@@ -248,7 +233,7 @@ mod tests {
         playout.begin(ONE);
         let mut sound = vec![0; 4_000];
         sound.resize(8_000, 900);
-        playout.add(ONE, Sound::Made(sound));
+        playout.add(ONE, sound.into());
         playout.fill(&mut port.speak);
         let first: Vec<i16> = leg.spoken.read_chunk(160).unwrap().into_iter().collect();
         assert_eq!(first.iter().position(|s| *s != 0), Some(80));
@@ -259,7 +244,7 @@ mod tests {
         let (mut port, _leg) = audio_port(8_000, 10);
         let mut playout = Playout::new(8_000, 8_000).unwrap();
         playout.begin(Generation(2));
-        playout.add(ONE, Sound::Made(vec![500; 1_600]));
+        playout.add(ONE, vec![500; 1_600].into());
         assert!(!playout.fill(&mut port.speak));
     }
 

@@ -1,6 +1,6 @@
 //! The agent's side of a session: from an answer to sound, to its end, or to where it was cut off.
 
-use super::playout::{Sound, heard_text};
+use super::playout::heard_text;
 use super::{FAILURES, LISTENING, SPEAKING, Session};
 use crate::dialogue::{After, Answer};
 use crate::event::AgentEvent;
@@ -41,7 +41,7 @@ impl Session {
         self.playout.begin(generation);
         let kept = self.kept.iter().find(|(text, _)| *text == answer.text);
         if let Some((_, sound)) = kept {
-            self.playout.add(generation, Sound::Kept(Arc::clone(sound)));
+            self.playout.add(generation, Arc::clone(sound));
             self.playout.complete(generation);
         } else if answer.text.is_empty() {
             self.playout.complete(generation);
@@ -57,7 +57,7 @@ impl Session {
     pub(super) fn speak(&mut self) {
         while let Some(event) = self.tts.poll() {
             match event {
-                TtsEvent::Audio { generation, samples } => self.playout.add(generation, Sound::Made(samples)),
+                TtsEvent::Audio { generation, samples } => self.playout.add(generation, samples),
                 TtsEvent::Done { generation } => self.playout.complete(generation),
                 TtsEvent::Failed { generation, error } => self.voice_failed(generation, &error),
             }
@@ -144,7 +144,7 @@ impl Session {
             self.kept.iter().find(|(text, _)| *text == self.failure).map(|(_, sound)| Arc::clone(sound));
         self.tell(AgentEvent::Failed { what: error.to_string(), spoken: kept.is_some() });
         if let Some(sound) = kept {
-            self.playout.add(generation, Sound::Kept(sound));
+            self.playout.add(generation, sound);
         }
         self.playout.complete(generation);
         self.reply = Some(Reply { again: true, ..reply });
