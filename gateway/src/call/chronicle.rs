@@ -64,7 +64,7 @@ impl Chronicle {
         self.records.end(cdr);
     }
 
-    /// A short call that was refused: all of it at once.
+    /// To whoever watches; nothing is made of it when nobody does.
     fn tell(&self, event: impl FnOnce() -> CallEvent) {
         if self.events.receiver_count() > 0 {
             let _ = self.events.send(event());

@@ -1,6 +1,7 @@
 //! Who keeps the caller company: the PIN desk, the agent, a room, or a prompt on the way out.
 
 use super::desk::{Desk, Errand};
+use super::media::Media;
 use super::pin::{PinDesk, Step, Wrong};
 use super::{Call, Destination, admission, words};
 use crate::prompts::PromptName;
@@ -41,7 +42,7 @@ impl Call {
             Destination::PinDesk => {
                 self.company = Company::Pin(PinDesk::new(desk.config.dialplan.pin_tries));
                 self.play(desk, PromptName::EnterPin);
-                self.waits_until = Some(desk.now + PIN_PATIENCE);
+                self.wait_for_a_key(desk);
             }
             Destination::Agent { dialogue } => self.meet_agent(desk, &dialogue),
             Destination::Room { room, identity, name, attributes } => {
@@ -185,7 +186,7 @@ impl Call {
         match &mut self.company {
             Company::Pin(pin) => {
                 let step = pin.key(digit);
-                self.waits_until = Some(desk.now + PIN_PATIENCE);
+                self.wait_for_a_key(desk);
                 self.hush(desk);
                 if let Step::Typed(pin) = step {
                     self.try_pin(desk, &pin);
@@ -201,6 +202,13 @@ impl Call {
     /// before and after the PIN desk included.
     pub(super) fn is_secret_key(&self) -> bool {
         matches!(self.destination, Destination::PinDesk)
+    }
+
+    /// The next key is awaited for a while; of who is on hold, and hears no question, it is not.
+    fn wait_for_a_key(&mut self, desk: &Desk) {
+        let session = self.media.as_ref().and_then(Media::session);
+        let hears = session.is_none_or(|session| session.direction.sends());
+        self.waits_until = hears.then_some(desk.now + PIN_PATIENCE);
     }
 
     fn try_pin(&mut self, desk: &mut Desk, pin: &str) {
@@ -226,7 +234,7 @@ impl Call {
             Wrong::Again(left) => {
                 self.decided(desk, "wrong PIN", &format!("{why}; {left} more to try"));
                 self.play(desk, PromptName::WrongPin);
-                self.waits_until = Some(desk.now + PIN_PATIENCE);
+                self.wait_for_a_key(desk);
             }
             Wrong::Enough => {
                 self.decided(desk, "wrong PIN", &format!("{why}; that was the last try"));
@@ -258,7 +266,7 @@ impl Call {
                 let why = why.clone();
                 self.hang_up(desk, words::NORMAL, &why);
             }
-            Company::Pin(_) if whole => self.waits_until = Some(desk.now + PIN_PATIENCE),
+            Company::Pin(_) if whole => self.wait_for_a_key(desk),
             Company::Ringback(_) if whole => self.play(desk, PromptName::Ringback),
             _ => {}
         }
@@ -291,11 +299,11 @@ impl Call {
         self.entered(desk, state, "by the peer");
         match self.company {
             Company::Agent(id) | Company::Ringback(id) => desk.agents.input(id, AgentInput::Hold(held)),
-            // Who is on hold hears no question: it costs no try, and is asked again afterwards.
-            Company::Pin(_) if held => self.waits_until = None,
             Company::Pin(_) => {
-                self.waits_until = Some(desk.now + PIN_PATIENCE);
-                self.play(desk, PromptName::EnterPin);
+                self.wait_for_a_key(desk);
+                if !held {
+                    self.play(desk, PromptName::EnterPin);
+                }
             }
             _ => {}
         }

@@ -191,6 +191,7 @@ fn who_is_on_hold_at_the_pin_desk_loses_no_try_and_is_asked_again_afterwards() {
     let mut bench = Bench::new("4711").confirmed();
     assert!(has(&bench.send("INVITE", 2, &sdp("sendonly")), "SIP/2.0 200"));
     bench.send("ACK", 2, "");
+    bench.leg_says(LegEvent::PlayEnded { whole: true });
     assert!(!has(&bench.wait(120), "BYE"));
     assert_eq!(bench.decisions("wrong PIN"), 0);
     assert!(has(&bench.send("INVITE", 3, &sdp("sendrecv")), "SIP/2.0 200"));
