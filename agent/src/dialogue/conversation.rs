@@ -2,7 +2,7 @@
 
 use super::guess::guess;
 use super::phrase::{Fit, find, says_enough, words};
-use super::slot::{Takes, Value, spoken_key};
+use super::slot::{Takes, Value, is_yes_or_no, spoken_key};
 use super::template::{Template, spoken, time_of_day};
 use super::{Dialogue, Intent, Next, Reply};
 use std::sync::Arc;
@@ -195,7 +195,8 @@ impl Conversation {
     /// Yes or no to "did you mean …?"; a phrase of the dialogue goes before it.
     fn guess_answered(&self, heard: &[String]) -> Option<bool> {
         self.guessed?;
-        if intent(&self.dialogue, heard).is_some_and(|found| found.fit.words > 1) {
+        let more = !is_yes_or_no(heard);
+        if more && intent(&self.dialogue, heard).is_some_and(|found| found.fit.words > 1) {
             return None;
         }
         Takes::YesNo.value(heard, &[]).map(|value| value.text == "yes")

@@ -88,6 +88,11 @@ impl Takes {
     }
 }
 
+/// Is it yes or no, and not a word more?
+pub(super) fn is_yes_or_no(heard: &[String]) -> bool {
+    YES.iter().chain(&NO).any(|phrase| words(phrase) == heard)
+}
+
 /// The digits in what was said: "four two", "forty two", "4 2" are 42.
 pub(super) fn number(heard: &[String]) -> String {
     let at = |list: &[&str], word: &str| list.iter().position(|w| *w == word);

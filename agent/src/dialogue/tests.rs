@@ -324,3 +324,37 @@ fn one_word_in_a_long_sentence_is_not_enough_unless_it_is_the_last() {
     let last = desk().heard("thank you very much that was it goodbye").after;
     assert!(matches!(last, After::HangUp { .. }), "{last:?}");
 }
+
+#[test]
+fn every_phrase_of_the_example_leads_to_its_intent() {
+    let example = Arc::new(Dialogue::example());
+    for (intent, phrase) in example.intents.iter().flat_map(|i| i.phrases.iter().map(move |p| (i, p))) {
+        let mut talk = Conversation::new(Arc::clone(&example), vec![]);
+        talk.begin();
+        let name = if phrase.slot.is_some() { " anna" } else { "" };
+        let answer = talk.heard(&format!("{}{name}", phrase.spelled));
+        assert_eq!(answer.decisions[0].0, format!("intent {}", intent.name), "{}", phrase.spelled);
+    }
+}
+
+#[test]
+fn no_to_anything_else_hangs_up_only_when_it_says_so() {
+    let heard = |text: &str| {
+        let mut talk = Conversation::new(Arc::new(Dialogue::example()), vec![]);
+        talk.begin();
+        talk.heard("what are your opening hours");
+        talk.heard(text)
+    };
+    assert_eq!(heard("no").after, After::Listen);
+    for bye in ["no thanks", "no thank you", "no that's all", "goodbye"] {
+        assert!(matches!(heard(bye).after, After::HangUp { .. }), "{bye}");
+    }
+}
+
+#[test]
+fn no_thanks_to_a_guess_refuses_the_guess_and_nothing_more() {
+    let mut talk = Conversation::new(Arc::new(Dialogue::example()), vec![]);
+    talk.begin();
+    assert_eq!(talk.heard("the hours").decisions[0].0, "guess hours");
+    assert_eq!(talk.heard("no thanks").after, After::Listen);
+}
