@@ -63,10 +63,10 @@ fn transcribe(stt: &mut dyn Stt, turn: u64, sound: &[i16]) -> (String, f32) {
 }
 
 /// What the front desk makes of it: the intent, or what it asks back.
-fn meaning(dialogue: &Arc<Dialogue>, text: &str) -> String {
+fn meaning(dialogue: &Arc<Dialogue>, text: &str, confidence: f32) -> String {
     let mut talk = Conversation::new(Arc::clone(dialogue), Vec::new());
     talk.begin();
-    let answer = talk.heard(text);
+    let answer = talk.heard_as(text, Some(confidence));
     answer.decisions.first().map_or_else(String::new, |(what, _)| what.clone())
 }
 
@@ -95,7 +95,7 @@ fn main() {
             // Each with ears of its own: nobody knows the line of a first sentence.
             let mut stt = engines.stt(dialogue.phrases()).unwrap();
             let (text, confidence) = transcribe(&mut *stt, 1, &telephone(&sound, noise));
-            let meant = meaning(&dialogue, &text);
+            let meant = meaning(&dialogue, &text, confidence);
             let (right, asked) = if intent == "none" {
                 (meant == "no match", meant.starts_with("guess"))
             } else {

@@ -1,10 +1,11 @@
 //! One call's way through a dialogue: what the caller said or pressed in, what is to be said and done out.
 
 use super::guess::guess;
-use super::phrase::{Fit, find, says_enough, words};
+use super::intent::intent;
+use super::phrase::words;
 use super::slot::{Takes, Value, is_yes_or_no, spoken_key};
 use super::template::{Template, spoken, time_of_day};
-use super::{Dialogue, Intent, Next, Reply};
+use super::{Dialogue, Next, Reply};
 use std::sync::Arc;
 
 /// What happens when the agent has said its words.
@@ -58,6 +59,10 @@ pub struct Conversation {
 
 /// Letters of a fact that are spoken: facts come from strangers, too.
 const FACT: usize = 80;
+
+/// Recognition that is less sure than this has heard something, and hardly what it says: of what is heard
+/// right, noise or not, nine in ten have 0.06 and more.
+const DOUBTFUL: f32 = 0.04;
 
 type Decisions = Vec<(String, String)>;
 
@@ -128,6 +133,13 @@ impl Conversation {
 
     /// The caller has said this.
     pub fn heard(&mut self, text: &str) -> Answer {
+        self.heard_as(text, None)
+    }
+
+    /// The caller has said this, as far as recognition is sure of it (0..=1). Of what it is not sure at all
+    /// nobody is hung up on or transferred without being asked.
+    pub fn heard_as(&mut self, text: &str, confidence: Option<f32>) -> Answer {
+        let doubtful = confidence.is_some_and(|confidence| confidence < DOUBTFUL);
         let dialogue = Arc::clone(&self.dialogue);
         let heard = words(text);
         self.silences = 0;
@@ -147,6 +159,7 @@ impl Conversation {
             return self.fill(*slot, &value.text, "said by the caller", Vec::new());
         }
         if self.asking.is_none()
+            && !doubtful
             && let Some(key) = self.menu_key_said(&heard)
             && let Some(answer) = self.key(key)
         {
@@ -160,6 +173,12 @@ impl Conversation {
             }
             self.misses = 0;
             let why = format!("heard \"{}\"", found.phrase);
+            if doubtful
+                && found.intent.reply.sends_away()
+                && let Some(answer) = self.ask_whether(found.at, why.clone())
+            {
+                return answer;
+            }
             let mut decisions = vec![(format!("intent {}", found.intent.name), why)];
             if let (Some(slot), Some(value)) = (found.slot, &found.value) {
                 let value = value.text.clone();
@@ -183,13 +202,20 @@ impl Conversation {
             self.misses = 0;
             return Some(self.answer(&guess.intent.reply, vec![(format!("intent {name}"), why)]));
         }
-        let about = self.fill_in(guess.intent.about.as_ref()?);
+        self.ask_whether(guess.at, why)
+    }
+
+    /// "Did you mean …?"
+    fn ask_whether(&mut self, intent: usize, why: String) -> Option<Answer> {
+        let dialogue = Arc::clone(&self.dialogue);
+        let asked = dialogue.intents.get(intent)?;
+        let about = self.fill_in(asked.about.as_ref()?);
         let text = dialogue.guess.fill(|name| {
             if name == "guess" { Some(about.clone()) } else { self.value(name).map(|value| spoken(&value)) }
         });
-        self.guessed = Some(guess.at);
+        self.guessed = Some(intent);
         self.misses += 1;
-        Some(self.say(text, After::Listen, vec![(format!("guess {name}"), why)]))
+        Some(self.say(text, After::Listen, vec![(format!("guess {}", asked.name), why)]))
     }
 
     /// Yes or no to "did you mean …?"; a phrase of the dialogue goes before it.
@@ -393,37 +419,6 @@ impl Conversation {
             .or_else(|| of(&self.facts).filter(|value| !value.is_empty()))
             .or_else(|| of(&self.dialogue.facts))
             .or_else(|| (name == "time").then(|| time_of_day(self.unix, self.dialogue.utc_offset)))
-    }
-}
-
-/// The intent whose phrase says most of what was heard.
-fn intent<'a>(dialogue: &'a Dialogue, heard: &[String]) -> Option<Found<'a>> {
-    let all = dialogue.intents.iter().flat_map(|intent| intent.phrases.iter().map(move |p| (intent, p)));
-    let fits = all.filter_map(|(intent, phrase)| {
-        let fit =
-            find(heard, &phrase.words).filter(|fit| phrase.slot.is_some() || says_enough(heard, *fit))?;
-        let slot = phrase.slot.and_then(|at| dialogue.slots.get(at));
-        let value = match slot {
-            Some(slot) => Some(slot.takes.value(heard.get(fit.end..)?, &[])?),
-            None => None,
-        };
-        Some(Found { intent, phrase: &phrase.spelled, fit, slot: phrase.slot, value })
-    });
-    // `max_by_key` takes the last of equals; the first in the file is meant.
-    fits.reduce(|best, next| if next.rank() > best.rank() { next } else { best })
-}
-
-struct Found<'a> {
-    intent: &'a Intent,
-    phrase: &'a str,
-    fit: Fit,
-    slot: Option<usize>,
-    value: Option<Value>,
-}
-
-impl Found<'_> {
-    fn rank(&self) -> (bool, usize, bool) {
-        (self.fit.sure, self.fit.words, self.value.is_some())
     }
 }
 

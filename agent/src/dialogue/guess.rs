@@ -2,7 +2,7 @@
 //! telling word belongs to.
 
 use super::sound::{distance, sounds_of};
-use super::{Dialogue, Intent, Next};
+use super::{Dialogue, Intent};
 
 /// A guess.
 #[derive(Debug)]
@@ -113,7 +113,7 @@ pub(super) fn guess<'a>(dialogue: &'a Dialogue, heard: &[String]) -> Option<Gues
             let apart = if apart < if many { FAR } else { FAR_OF_FEW } { apart } else { f32::INFINITY };
             let apart = if told { apart.min(TELLING) } else { apart };
             // What cannot be taken back is asked about, however well it was heard.
-            let harmless = !matches!(intent.reply.next, Next::HangUp | Next::Transfer(_));
+            let harmless = !intent.reply.sends_away();
             let near = harmless && many && phrase.words.len() > 1 && apart < NEAR;
             Guess { at, intent, phrase: &phrase.spelled, near, apart }
         })

@@ -8,6 +8,7 @@ mod check;
 mod conversation;
 mod file;
 mod guess;
+mod intent;
 mod phrase;
 mod slot;
 mod sound;
@@ -60,6 +61,13 @@ struct Reply {
     says: Vec<Template>,
     next: Next,
     barge_in: bool,
+}
+
+impl Reply {
+    /// It cannot be taken back.
+    fn sends_away(&self) -> bool {
+        matches!(self.next, Next::HangUp | Next::Transfer(_))
+    }
 }
 
 #[derive(Debug)]

@@ -358,3 +358,16 @@ fn no_thanks_to_a_guess_refuses_the_guess_and_nothing_more() {
     assert_eq!(talk.heard("the hours").decisions[0].0, "guess hours");
     assert_eq!(talk.heard("no thanks").after, After::Listen);
 }
+
+#[test]
+fn what_recognition_is_not_sure_of_sends_nobody_away() {
+    for (heard, confidence, at_once) in
+        [("goodbye", 0.01, false), ("goodbye", 0.2, true), ("the office", 0.02, false)]
+    {
+        let answer = desk().heard_as(heard, Some(confidence));
+        assert_eq!(answer.after != After::Listen, at_once, "{heard} {confidence}");
+        assert_eq!(answer.decisions[0].0.starts_with("guess"), !at_once, "{heard} {confidence}");
+    }
+    assert_eq!(desk().heard_as("opening hours", Some(0.0)).text, "Nine to five.");
+    assert_eq!(flow().heard_as("two", Some(0.01)).after, After::Listen, "nor does a number that was a noise");
+}

@@ -288,7 +288,7 @@ impl Session {
     /// The caller's turn is over.
     fn commit(&mut self, text: String, confidence: Option<f32>, ended: Time) {
         self.become_(THINKING);
-        let answer = self.conversation.heard(&text);
+        let answer = self.conversation.heard_as(&text, confidence);
         if !text.is_empty() {
             self.tell(AgentEvent::Transcript { caller: true, text, confidence, interrupted: false });
         }
