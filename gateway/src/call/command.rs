@@ -96,15 +96,16 @@ impl Calls {
         }
     }
 
-    fn hang_up(&mut self, id: &str) -> bool {
+    fn hang_up(&mut self, id: &str) -> usize {
         let named = |call: &Call| {
             call.state < State::Ending && (call.id.starts_with(id) || call.cdr.sip_call_id.starts_with(id))
         };
-        let mut found = self.calls.values().filter(|call| named(call)).map(|call| call.serial);
-        let (Some(serial), None) = (found.next(), found.next()) else { return false };
-        drop(found);
-        self.with(serial, |call, desk| call.hang_up(desk, words::NORMAL, "ended by the operator"));
-        true
+        let found: Vec<u64> =
+            self.calls.values().filter(|call| named(call)).map(|call| call.serial).collect();
+        if let [serial] = found.as_slice() {
+            self.with(*serial, |call, desk| call.hang_up(desk, words::NORMAL, "ended by the operator"));
+        }
+        found.len()
     }
 
     fn cdrs(&self) -> Vec<Cdr> {

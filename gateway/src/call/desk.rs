@@ -75,6 +75,8 @@ pub(super) struct Desk {
     pub totals: Totals,
     pub errands: VecDeque<Errand>,
     pub refusals: Hush,
+    /// Refusals by a limit have a measure of their own: a flood of them hides no other.
+    pub busy: Hush,
     /// Whose is it? Kept by the calls themselves as they gain and lose these.
     pub of_handle: HashMap<CallHandle, u64>,
     pub of_leg: HashMap<LegId, u64>,
@@ -120,6 +122,7 @@ impl Desk {
             totals: Totals::default(),
             errands: VecDeque::new(),
             refusals: Hush::default(),
+            busy: Hush::default(),
             of_handle: HashMap::new(),
             of_leg: HashMap::new(),
             of_session: HashMap::new(),

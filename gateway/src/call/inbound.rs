@@ -58,7 +58,7 @@ pub(super) fn arrive(
 /// No room for it now. No CDR: a flood must not fill the disk.
 fn busy(desk: &mut Desk, sip: CallHandle, status: u16, why: &str, retry_after: u64, caller: &Caller) {
     desk.totals.refused += 1;
-    if desk.refusals.may(desk.now) {
+    if desk.busy.may(desk.now) {
         warn!(status, source = ?caller.source, "a call was refused: {why}");
     }
     let headers = [admission::retry_after(retry_after)];

@@ -43,10 +43,12 @@ pub async fn show(State(desk): State<Desk>, Path(id): Path<String>) -> Result<Js
 
 pub async fn hang_up(State(desk): State<Desk>, Path(id): Path<String>) -> Result<StatusCode, Refused> {
     let asked = id.clone();
-    if desk.ask(|reply| Request::HangUp { id: asked, reply }).await? {
-        Ok(StatusCode::NO_CONTENT)
-    } else {
-        Err(Refused::Unknown { kind: "call that is up with id", id })
+    match desk.ask(|reply| Request::HangUp { id: asked, reply }).await? {
+        1 => Ok(StatusCode::NO_CONTENT),
+        0 => Err(Refused::Unknown { kind: "call that is up with id", id }),
+        several => {
+            Err(Refused::Invalid(format!("{several} calls that are up begin with {id}: give more of the id")))
+        }
     }
 }
 

@@ -27,12 +27,12 @@ pub enum Request {
     Status(oneshot::Sender<Status>),
     /// The CDRs, as far as they go, of calls that are up; newest first.
     Calls(oneshot::Sender<Vec<Cdr>>),
-    /// End a call by its id; `false`: no such call is up.
+    /// End the one call that an id names.
     HangUp {
         /// `SCL_…`, the SIP Call-ID, or a unique prefix.
         id: String,
-        /// Was there one?
-        reply: oneshot::Sender<bool>,
+        /// How many calls that are up it names; only one alone is ended.
+        reply: oneshot::Sender<usize>,
     },
     /// Trunks or rules were changed in the store: read them again; answered when done.
     PlanChanged(oneshot::Sender<()>),

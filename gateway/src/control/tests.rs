@@ -67,7 +67,7 @@ fn signalling(
                 "calls"
             }
             Request::HangUp { id, reply } => {
-                let _ = reply.send(id == "SCL_up");
+                let _ = reply.send(usize::from(id == "SCL_up"));
                 "hang up"
             }
             Request::PlanChanged(reply) => {
