@@ -7,16 +7,19 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
 
 /// Peers whose route is remembered. A flood of sources clears the table rather than growing it.
 const REMEMBERED: usize = 4096;
+/// A route is looked up again after this long: addresses change with leases, tunnels and networks.
+const FRESH: Duration = Duration::from_secs(30);
 
 /// Finds and remembers the local address for each peer.
 #[derive(Debug)]
 pub struct LocalAddresses {
     /// Said by the operator (`nat_1_to_1_ip`, `listen_ip`): wins over the routing table.
     announced: Option<IpAddr>,
-    known: HashMap<IpAddr, IpAddr>,
+    known: HashMap<IpAddr, (IpAddr, Instant)>,
 }
 
 impl LocalAddresses {
@@ -39,17 +42,22 @@ impl LocalAddresses {
 
     /// Our address on the interface that leads to `peer`, whatever the operator announces.
     pub fn interface(&mut self, peer: IpAddr) -> IpAddr {
-        if let Some(ip) = self.known.get(&peer) {
-            return *ip;
+        let now = Instant::now();
+        let known = self.known.get(&peer).copied();
+        if let Some((ip, since)) = known
+            && now - since < FRESH
+        {
+            return ip;
         }
         if self.known.len() >= REMEMBERED {
             self.known.clear();
         }
-        let ip = route(peer).unwrap_or(match peer {
+        // While there is no route, the address of before is the best guess.
+        let ip = route(peer).or(known.map(|(ip, _)| ip)).unwrap_or(match peer {
             IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
             IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
         });
-        self.known.insert(peer, ip);
+        self.known.insert(peer, (ip, now));
         ip
     }
 }
