@@ -168,15 +168,7 @@ fn the_same_in_wireshark(gateway: &Gateway, id: &str) {
         fields.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
     assert_eq!(
         messages,
-        [
-            "INVITE 1 INVITE",
-            "100 1 INVITE",
-            "180 1 INVITE",
-            "200 1 INVITE",
-            "ACK 1 ACK",
-            "BYE 2 BYE",
-            "200 2 BYE"
-        ],
+        ["INVITE 1 INVITE", "180 1 INVITE", "200 1 INVITE", "ACK 1 ACK", "BYE 2 BYE", "200 2 BYE"],
     );
     // Five seconds of the agent's answer at least, each way.
     let sources = tshark(&file, &["-Y", "rtp", "-T", "fields", "-e", "udp.srcport"]);

@@ -2,7 +2,8 @@
 
 use super::call::{Call, Pending, State};
 use super::wire::response_via;
-use super::{ACCEPT, ALLOW, End, Endpoint, Event, SUPPORTED};
+use super::{ACCEPT, ALLOW, CallHandle, End, Endpoint, Event, SUPPORTED};
+use crate::arena::Id;
 use crate::dialog::Dialog;
 use crate::message::{Builder, HeaderName, Message, Method, Scheme};
 use crate::transaction::{ServerState, merge_key};
@@ -119,7 +120,6 @@ impl Endpoint {
         let call = self.add_call(Call::new(State::Ringing, dialog, dialog_key));
         let merge = Some(merge_key(&self.keyed, &request));
         let tx = self.open_server(key, merge, &request, flow, call);
-        let trying = self.response(&request, 100, "", "", via.as_deref()).build();
         if let Ok(state) = self.call_mut(call) {
             state.invite_cseq = request.cseq().map_or(0, |c| c.number);
             state.offered_in_invite = request.body_of("application/sdp").is_some();
@@ -128,7 +128,19 @@ impl Endpoint {
         }
         // The message first: a timeline begins with it, and what the application says of the call follows.
         self.seen(now, call, flow, &request);
-        self.event(Event::Incoming { call, invite: request.clone(), flow });
+        self.event(Event::Incoming { call, invite: request, flow });
+        self.unheard.push_back((now, tx, call));
+    }
+
+    /// 100 to an INVITE that nobody has said a word about by the time that all outputs were taken. A call
+    /// that is answered on the spot needs none (RFC 3261 §17.2.1: it is owed within 200 ms).
+    pub(super) fn try_on(&mut self, now: Time, tx: Id, call: CallHandle) {
+        if self.servers.get(tx).is_none_or(|tx| tx.has_responded()) {
+            return;
+        }
+        let pending = self.call(call).ok().and_then(|c| c.pending.as_ref()).filter(|p| p.tx == tx);
+        let Some(pending) = pending else { return };
+        let trying = self.response(&pending.request, 100, "", "", pending.via.as_deref()).build();
         if let Ok(trying) = trying {
             self.respond(now, tx, 100, trying);
         }
@@ -153,7 +165,7 @@ impl Endpoint {
         }
     }
 
-    fn cancelled(&mut self, now: Time, handle: super::CallHandle, tx: crate::arena::Id) {
+    fn cancelled(&mut self, now: Time, handle: CallHandle, tx: Id) {
         let Ok(call) = self.call_mut(handle) else { return };
         if let Some(theirs) = call.theirs.take_if(|p| p.tx == tx) {
             return self.refuse_one(now, handle, &theirs, 487);

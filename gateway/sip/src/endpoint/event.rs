@@ -45,7 +45,8 @@ pub enum Output {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// An INVITE that passed every check of the protocol; 100 is on its way. Owed: `ring`, `answer`,
+    /// An INVITE that passed every check of the protocol; 100 follows when nothing was answered by the
+    /// time that [`super::Endpoint::poll`] has nothing else. Owed: `ring`, `answer`,
     /// `reject` or `challenge`.
     Incoming {
         /// The new call.

@@ -154,6 +154,8 @@ pub struct Endpoint {
     keyed: Keyed,
     nonces: Nonces,
     outputs: VecDeque<Output>,
+    /// INVITEs that nobody has answered a word to yet.
+    unheard: VecDeque<(Time, Id, CallHandle)>,
     timers: Timers,
     servers: Arena<Server>,
     server_keys: HashedMap<Id>,
@@ -181,6 +183,7 @@ impl Endpoint {
             random,
             config,
             outputs: VecDeque::new(),
+            unheard: VecDeque::new(),
             timers: Timers::default(),
             servers: Arena::new(),
             server_keys: HashedMap::default(),
@@ -204,7 +207,13 @@ impl Endpoint {
     }
     /// The next thing to do or to know.
     pub fn poll(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        loop {
+            if let Some(output) = self.outputs.pop_front() {
+                return Some(output);
+            }
+            let (now, tx, call) = self.unheard.pop_front()?;
+            self.try_on(now, tx, call);
+        }
     }
     /// When `handle_timeout` is wanted next.
     #[must_use]

@@ -88,6 +88,11 @@ impl Server {
         }
     }
 
+    /// Has anything been answered?
+    pub fn has_responded(&self) -> bool {
+        !self.last.is_empty() || self.state != ServerState::Proceeding
+    }
+
     /// The request came again: what to send, if anything.
     pub fn repeated(&self) -> Option<Bytes> {
         Some(self.last.clone()).filter(|b| !b.is_empty())
