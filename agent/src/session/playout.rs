@@ -81,8 +81,8 @@ impl Playout {
         }
         if self.came == 0 {
             let lead = sound.iter().position(|s| s.unsigned_abs() > SILENCE).unwrap_or(0);
-            // 30 ms of it stay: a soft consonant ("th") is below the threshold, and Whisper misses it, too.
-            self.at = lead.saturating_sub(self.from_rate as usize * 3 / 100);
+            // 20 ms of it stay: a soft consonant ("th") is below the threshold, and Whisper misses it, too.
+            self.at = lead.saturating_sub(self.from_rate as usize / 50);
             self.went = self.at;
         }
         self.came += sound.len();
@@ -236,7 +236,7 @@ mod tests {
         playout.add(ONE, sound.into());
         playout.fill(&mut port.speak);
         let first: Vec<i16> = leg.spoken.read_chunk(320).unwrap().into_iter().collect();
-        assert_eq!(first.iter().position(|s| *s != 0), Some(240));
+        assert_eq!(first.iter().position(|s| *s != 0), Some(160));
     }
 
     #[test]
