@@ -34,6 +34,8 @@ pub struct Dial {
     pub ring_timeout: Time,
     /// Hang up this long after the answer.
     pub longest: Option<Time>,
+    /// Keys go out as SIP INFO instead of with the sound.
+    pub keys_by_info: bool,
 }
 
 /// What is told while the call goes on.
@@ -72,6 +74,7 @@ struct Conversation<'l> {
     handset: Handset,
     record: Option<PathBuf>,
     longest: Option<Time>,
+    keys_by_info: bool,
     keys: VecDeque<char>,
     next_key: Time,
     began: Time,
@@ -150,6 +153,7 @@ fn place(line: &mut Line, dial: Dial, mouth: Mouth, flow: Flow) -> Result<Conver
         handset: Handset::new(mouth),
         record: dial.record,
         longest: dial.longest,
+        keys_by_info: dial.keys_by_info,
         keys: VecDeque::new(),
         next_key: Time::ZERO,
         began,
@@ -288,7 +292,13 @@ impl Conversation<'_> {
         }
         if let Some(digit) = self.keys.pop_front() {
             show(Progress::Pressed(digit));
-            self.tell(LegCommand::Dtmf { digit, length: KEY, how: None });
+            if self.keys_by_info {
+                let (content_type, body) = trunkline_media::dtmf::info::write(digit, KEY);
+                // The call may have ended meanwhile: its end is told.
+                let _ = self.line.endpoint.info(now, self.call, content_type, body.into());
+            } else {
+                self.tell(LegCommand::Dtmf { digit, length: KEY, how: None });
+            }
             self.next_key = now + KEY + KEY_PAUSE;
         }
     }

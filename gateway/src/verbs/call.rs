@@ -52,6 +52,9 @@ pub struct Arguments {
     /// Hang up after so many seconds, whatever happens
     #[arg(long, value_name = "SECONDS")]
     longest: Option<u64>,
+    /// Send keys as SIP INFO instead of with the sound
+    #[arg(long)]
+    keys_by_info: bool,
     /// Who calls: the user part of From
     #[arg(long, value_name = "USER", default_value = "terminal")]
     from: String,
@@ -97,6 +100,7 @@ pub fn run(context: &Context, arguments: Arguments) -> Result<Outcome, Failure> 
         record: arguments.record,
         ring_timeout: Time::from_secs(arguments.ring),
         longest: arguments.longest.map(Time::from_secs),
+        keys_by_info: arguments.keys_by_info,
     };
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(PhoneError::from)?;
