@@ -1,5 +1,6 @@
 //! What a leg is told, and what it has to say.
 
+use crate::company::Company;
 use crate::port::LegPort;
 use crate::session::{Codec, Session};
 use std::net::SocketAddr;
@@ -35,6 +36,8 @@ pub enum LegCommand {
     Session(Session),
     /// Whom the leg talks with from now on; replaces any earlier company.
     Attach(LegPort),
+    /// The same, for company that the leg's own thread serves: a participant of a LiveKit room.
+    Meet(Box<dyn Company>),
     /// The company is gone; the far party hears silence.
     Detach,
     /// Play this before anything of the company; replaces what is playing. `LegEvent::PlayEnded` follows.

@@ -4,7 +4,7 @@
 //! negotiated session and an [`port::LegPort`]; it hands back events and figures.
 //!
 //! The path: datagram → `rtp` (session: sequence, loss, jitter) → `jitter` (buffer, concealment) →
-//! `codec` → [`port`] ⇄ company; back: [`port`] → `codec` → `rtp` → datagram. All of it is run by
+//! `codec` → [`company`] (at a [`port`], or in the same thread); back: [`company`] → `codec` → `rtp` → datagram. All of it is run by
 //! `engine`, one thread a core, each leg on one thread for its life, each 20 ms tick in four phases; what one
 //! call does in a tick is `leg`. `sdp` (offer and answer) is pure and runs with the signalling.
 //!
@@ -13,6 +13,7 @@
 
 pub mod codec;
 pub mod comfort_noise;
+pub mod company;
 pub mod dtmf;
 pub mod engine;
 pub mod event;

@@ -79,9 +79,8 @@ pub fn rms(samples: &[i16]) -> f64 {
 /// What Whisper understands of one channel, in lower case without punctuation.
 #[must_use]
 pub fn transcribe(path: &Path, channel: usize) -> String {
-    let python = std::env::var("TRUNKLINE_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peer/transcribe.py");
-    let output = Command::new(python)
+    let output = Command::new(python())
         .args([script.as_os_str(), path.as_os_str(), channel.to_string().as_ref()])
         .output()
         .expect("python runs");
@@ -160,4 +159,9 @@ fn text_of(path: &Path) -> String {
 fn run(program: &str, arguments: &[&str]) {
     let output = Command::new(program).args(arguments).output().unwrap_or_else(|e| panic!("{program}: {e}"));
     assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The Python that has Whisper and LiveKit's SDK: `TRUNKLINE_TEST_PYTHON`.
+pub(crate) fn python() -> String {
+    std::env::var("TRUNKLINE_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned())
 }

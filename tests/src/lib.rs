@@ -3,7 +3,7 @@
 //! [`gateway::Gateway`] starts the built program with a configuration and a folder of its own, on ports
 //! that the kernel gave, and ends it at the end of the test (it asserts that nothing is left).
 //! [`sipp`], [`baresip`] are strangers that call it, [`kamailio`] is one that stands between,
-//! [`terminal`] is our own telephone; [`wire`] sends what no good phone would;
+//! [`livekit`] is a LiveKit server with people in its rooms; [`terminal`] is our own telephone; [`wire`] sends what no good phone would;
 //! [`rtp`] is the sound of a telephone; [`malform`] makes malformed input of every kind;
 //! [`ears`] judges sound: tones by Goertzel, speech by Whisper.
 
@@ -14,6 +14,7 @@ pub mod baresip;
 pub mod ears;
 pub mod gateway;
 pub mod kamailio;
+pub mod livekit;
 pub mod malform;
 pub mod rtp;
 pub mod sipp;

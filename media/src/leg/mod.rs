@@ -22,6 +22,7 @@ mod watch;
 pub use config::{InbandDtmf, LegConfig, Seed};
 
 use crate::codec::CodecError;
+use crate::company::Company;
 use crate::event::{LegCommand, LegEvent};
 use crate::latch::{Latch, Verdict};
 use crate::port::LegPort;
@@ -29,7 +30,7 @@ use crate::record::Tape;
 use crate::rtcp::MAX_COMPOUND;
 use crate::rtp::{RtpPacket, RtpSender, is_rtcp};
 use crate::session::Session;
-use company::Company;
+use company::AtPort;
 use control::Control;
 use inbound::{Inbound, Kind};
 use keys::{KeyFrame, KeysHeard, KeysSent};
@@ -73,7 +74,7 @@ pub struct Leg {
     control: Control,
     keys_heard: KeysHeard,
     keys_sent: KeysSent,
-    company: Option<Company>,
+    company: Option<Box<dyn Company>>,
     playing: Option<Playing>,
     tape: Option<Tape>,
     watch: Watch,
@@ -199,6 +200,7 @@ impl Leg {
         match command {
             LegCommand::Session(session) => self.renew(now, session),
             LegCommand::Attach(port) => self.attach(Some(port)),
+            LegCommand::Meet(company) => self.meet(Some(company)),
             LegCommand::Detach => self.attach(None),
             LegCommand::Play(prompt) => {
                 self.stop_playing(events);
@@ -239,7 +241,7 @@ impl Leg {
         self.inbound.frame(now, listens, self.keys_heard.is_down(), far);
         self.keys_heard.tick(now, far, events);
         if let Some(company) = &mut self.company {
-            company.hear(far);
+            company.hear(now, far);
         }
     }
 
@@ -295,9 +297,16 @@ impl Leg {
     }
 
     fn attach(&mut self, port: Option<LegPort>) {
-        self.overrun += self.company.as_ref().map_or(0, Company::overrun);
-        let rate = self.rate();
-        self.company = port.and_then(|port| Company::new(port, rate).ok());
+        let at_port = port.and_then(|port| AtPort::new(port, self.rate()).ok());
+        self.meet(at_port.map(|company| Box::new(company) as Box<dyn Company>));
+    }
+
+    fn meet(&mut self, mut company: Option<Box<dyn Company>>) {
+        self.overrun += self.company.as_ref().map_or(0, |company| company.overrun());
+        if let Some(company) = &mut company {
+            company.set_rate(self.rate());
+        }
+        self.company = company;
     }
 
     fn stop_playing(&mut self, events: &mut Vec<LegEvent>) {

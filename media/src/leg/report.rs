@@ -1,7 +1,6 @@
 //! The figures of a leg.
 
 use super::Leg;
-use super::company::Company;
 use crate::event::LegReport;
 use crate::quality::{mos, r_factor};
 use std::time::Duration;
@@ -35,7 +34,7 @@ impl Leg {
             jitter_ms: jitter.as_secs_f32() * 1_000.0,
             jitter_max_ms: jitter_max.as_secs_f32() * 1_000.0,
             concealed: counts.concealed,
-            overrun: self.overrun + self.company.as_ref().map_or(0, Company::overrun),
+            overrun: self.overrun + self.company.as_ref().map_or(0, |company| company.overrun()),
             round_trip_ms: self.control.round_trip().map(|trip| trip.as_secs_f32() * 1_000.0),
             remote_loss: self.control.remote_loss(),
             r_factor,

@@ -1,0 +1,374 @@
+//! LiveKit itself: livekit-server, Redis, and people in its rooms by LiveKit's own Python SDK.
+
+use crate::ears::python;
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// The keys of every house.
+pub const KEY: &str = "devkey";
+/// As long as livekit-server wants it.
+pub const SECRET: &str = "a-secret-of-thirty-two-characters";
+
+/// A livekit-server with a Redis of its own.
+pub struct House {
+    pub port: u16,
+    pub redis_port: u16,
+    rtc_port: u16,
+    folder: TempDir,
+    server: Option<Child>,
+    redis: Option<Child>,
+    more: String,
+}
+
+impl House {
+    /// Both, ready.
+    #[must_use]
+    pub fn start() -> Self {
+        Self::with("")
+    }
+
+    /// The same, with more lines of livekit-server's YAML.
+    #[must_use]
+    pub fn with(more: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut house = Self {
+            port: crate::free_port(),
+            redis_port: crate::free_port(),
+            rtc_port: crate::free_port(),
+            folder,
+            server: None,
+            redis: None,
+            more: more.to_owned(),
+        };
+        house.start_redis();
+        house.start_server();
+        house
+    }
+
+    /// Starts Redis (again, on the same port, with what it held when it was stopped in good order).
+    pub fn start_redis(&mut self) {
+        let child = Command::new("redis-server")
+            .args(["--port", &self.redis_port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"])
+            .arg(self.folder.path())
+            .args(["--appendonly", "yes"])
+            .stdin(Stdio::null())
+            .stdout(self.log_file("redis"))
+            .spawn()
+            .expect("redis-server runs; Debian package redis-server");
+        self.redis = Some(child);
+        wait_for_port(self.redis_port, "redis-server");
+    }
+
+    /// Starts livekit-server (again).
+    pub fn start_server(&mut self) {
+        let config = format!(
+            "port: {}\nbind_addresses: [127.0.0.1]\nkeys: {{ {KEY}: {SECRET} }}\nredis: {{ address: 127.0.0.1:{} }}\n\
+             rtc: {{ udp_port: {}, tcp_port: {}, node_ip: 127.0.0.1, use_external_ip: false, enable_loopback_candidate: true }}\n\
+             logging: {{ level: debug, json: true }}\n{}",
+            self.port,
+            self.redis_port,
+            self.rtc_port,
+            self.rtc_port + 1,
+            self.more
+        );
+        let file = self.folder.path().join("livekit.yaml");
+        std::fs::write(&file, config).expect("configuration written");
+        let child = Command::new(server_binary())
+            .arg("--config")
+            .arg(&file)
+            .stdin(Stdio::null())
+            .stdout(self.log_file("livekit-server"))
+            .stderr(self.log_file("livekit-server"))
+            .spawn()
+            .expect("livekit-server runs; go install, or TRUNKLINE_LIVEKIT_SERVER");
+        self.server = Some(child);
+        wait_for_port(self.port, "livekit-server");
+    }
+
+    /// Ends Redis at once.
+    pub fn kill_redis(&mut self) {
+        end(self.redis.take(), "KILL");
+    }
+
+    /// Ends livekit-server at once: nobody in its rooms is told.
+    pub fn kill_server(&mut self) {
+        end(self.server.take(), "KILL");
+    }
+
+    /// Stops livekit-server from doing anything, or lets it go on (SIGSTOP, SIGCONT).
+    pub fn freeze_server(&self, frozen: bool) {
+        let Some(server) = &self.server else { return };
+        let signal = if frozen { "-STOP" } else { "-CONT" };
+        let _ = Command::new("kill").args([signal, &server.id().to_string()]).status();
+    }
+
+    /// Process of livekit-server.
+    #[must_use]
+    pub fn server_pid(&self) -> u32 {
+        self.server.as_ref().map_or(0, Child::id)
+    }
+
+    /// `ws://127.0.0.1:…`
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("ws://127.0.0.1:{}", self.port)
+    }
+
+    /// The lines of livekit/sip's YAML that lead here: keys, URL, Redis.
+    #[must_use]
+    pub fn yaml(&self) -> String {
+        format!(
+            "api_key: {KEY}\napi_secret: {SECRET}\nws_url: {}\nredis:\n  address: 127.0.0.1:{}\n",
+            self.url(),
+            self.redis_port
+        )
+    }
+
+    /// The same without Redis: trunks and rules are the gateway's own.
+    #[must_use]
+    pub fn yaml_without_redis(&self) -> String {
+        format!("api_key: {KEY}\napi_secret: {SECRET}\nws_url: {}\nrooms:\n  backend: livekit\n", self.url())
+    }
+
+    /// LiveKit's API through its Python package: the answer, or `{"error": …}`.
+    #[must_use]
+    pub fn api(&self, arguments: &[&str]) -> Value {
+        api_at(&self.url(), arguments)
+    }
+
+    /// A method of the SIP service that must succeed.
+    #[must_use]
+    pub fn sip(&self, method: &str, request: &Value) -> Value {
+        let answer = self.api(&[method, &request.to_string()]);
+        assert!(
+            answer.get("error").is_none(),
+            "{method} {request}: {answer}\n{}",
+            self.log("livekit-server")
+        );
+        answer
+    }
+
+    /// A method of the room service that must succeed.
+    #[must_use]
+    pub fn room(&self, method: &str, request: &Value) -> Value {
+        let answer = self.api(&["room", method, &request.to_string()]);
+        assert!(answer.get("error").is_none(), "{method} {request}: {answer}");
+        answer
+    }
+
+    /// An inbound trunk for a number that takes calls from loopback, and a rule that leads into one room.
+    pub fn number_into_room(&self, number: &str, room: &str) -> (String, String) {
+        let trunk = self.sip(
+            "create_inbound_trunk",
+            &json!({"trunk": {"name": "test", "numbers": [number], "allowed_addresses": ["127.0.0.0/8"]}}),
+        );
+        let trunk = trunk["sip_trunk_id"].as_str().expect("a trunk id").to_owned();
+        let rule = self.sip(
+            "create_dispatch_rule",
+            &json!({"dispatch_rule": {"name": "test", "trunk_ids": [trunk],
+                "rule": {"dispatch_rule_direct": {"room_name": room}}}}),
+        );
+        (trunk, rule["sip_dispatch_rule_id"].as_str().expect("a rule id").to_owned())
+    }
+
+    /// A token for somebody.
+    #[must_use]
+    pub fn token(&self, room: &str, identity: &str) -> String {
+        let wanted = json!({"identity": identity, "room": room}).to_string();
+        let made = self.api(&["token", &wanted]);
+        made["token"].as_str().unwrap_or_else(|| panic!("no token: {made}")).to_owned()
+    }
+
+    /// Somebody joins a room, speaks silence and listens.
+    #[must_use]
+    pub fn person(&self, room: &str, identity: &str) -> Person {
+        Person::join(&self.url(), &self.token(room, identity))
+    }
+
+    /// What Redis or livekit-server logged.
+    #[must_use]
+    pub fn log(&self, of: &str) -> String {
+        let text = std::fs::read_to_string(self.folder.path().join(format!("{of}.log"))).unwrap_or_default();
+        let from = text.len().saturating_sub(20_000);
+        text.get(from..).unwrap_or_default().to_owned()
+    }
+
+    fn log_file(&self, of: &str) -> std::fs::File {
+        let path = self.folder.path().join(format!("{of}.log"));
+        std::fs::OpenOptions::new().create(true).append(true).open(path).expect("log")
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- log of livekit-server\n{}", self.log("livekit-server"));
+        }
+        self.freeze_server(false);
+        end(self.server.take(), "KILL");
+        end(self.redis.take(), "KILL");
+    }
+}
+
+/// LiveKit's API at any address.
+#[must_use]
+pub fn api_at(url: &str, arguments: &[&str]) -> Value {
+    let url = url.replacen("ws", "http", 1);
+    let output = Command::new(python())
+        .arg(peer("livekit_api.py"))
+        .args([&url, KEY, SECRET])
+        .args(arguments)
+        .output()
+        .expect("python runs");
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|e| panic!("{arguments:?}: {e}\n{}", String::from_utf8_lossy(&output.stderr)))
+}
+
+/// Somebody in a room: the Python SDK in a process of its own.
+pub struct Person {
+    child: Child,
+    commands: ChildStdin,
+    events: Receiver<Value>,
+    seen: Vec<Value>,
+}
+
+impl Person {
+    /// Joins; returns once in.
+    #[must_use]
+    pub fn join(url: &str, token: &str) -> Self {
+        let mut child = Command::new(python())
+            .arg(peer("person.py"))
+            .args([url, token])
+            .env("LIVEKIT_LOG_LEVEL", "error")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .expect("python runs");
+        let commands = child.stdin.take().expect("standard input");
+        let out = BufReader::new(child.stdout.take().expect("standard output"));
+        let (tell, events) = channel();
+        std::thread::spawn(move || {
+            for line in out.lines().map_while(Result::ok) {
+                if let Ok(event) = serde_json::from_str(&line) {
+                    let _ = tell.send(event);
+                }
+            }
+        });
+        let mut person = Self { child, commands, events, seen: Vec::new() };
+        person.wait_for("published", |_| true);
+        person
+    }
+
+    /// Tells them something; see `tests/peer/person.py`.
+    pub fn tell(&mut self, command: &str) {
+        writeln!(self.commands, "{command}").expect("the person listens");
+    }
+
+    /// Speaks a tone.
+    pub fn tone(&mut self, hertz: u32) {
+        self.tell(&format!("tone {hertz}"));
+    }
+
+    /// Waits for an event of this name that fits; earlier ones count too, each once.
+    pub fn wait_for(&mut self, name: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        let fits = |event: &Value| event["event"] == name && fits(event);
+        if let Some(at) = self.seen.iter().position(&fits) {
+            return self.seen.remove(at);
+        }
+        let end = Instant::now() + Duration::from_secs(20);
+        while let Some(left) = end.checked_duration_since(Instant::now()) {
+            match self.events.recv_timeout(left) {
+                Ok(event) if fits(&event) => return event,
+                Ok(event) => self.seen.push(event),
+                Err(_) => break,
+            }
+        }
+        panic!("no event '{name}' that fits; seen: {:#?}", self.seen);
+    }
+
+    /// Asks, and waits for the answer of that name.
+    pub fn ask(&mut self, command: &str, answer: &str) -> Value {
+        // Whoever asks wants the newest.
+        while let Ok(event) = self.events.try_recv() {
+            self.seen.push(event);
+        }
+        self.seen.retain(|event| event["event"] != answer);
+        self.tell(command);
+        self.wait_for(answer, |_| true)
+    }
+
+    /// Has this happened, up to now?
+    pub fn has_seen(&mut self, name: &str, fits: impl Fn(&Value) -> bool) -> bool {
+        while let Ok(event) = self.events.try_recv() {
+            self.seen.push(event);
+        }
+        self.seen.iter().any(|event| event["event"] == name && fits(event))
+    }
+
+    /// What was heard of somebody: `peak_hz`, `rms`, `seconds`, `quiet_windows`.
+    pub fn heard(&mut self, identity: &str) -> Value {
+        self.ask("heard", "heard")["by"][identity].clone()
+    }
+
+    /// Waits until a tone of somebody is heard, clearly.
+    pub fn wait_for_tone(&mut self, identity: &str, hertz: f64) {
+        let end = Instant::now() + Duration::from_secs(20);
+        loop {
+            let heard = self.heard(identity);
+            let at = heard["peak_hz"].as_f64().unwrap_or(0.0);
+            if (at - hertz).abs() < 5.0 && heard["rms"].as_f64().unwrap_or(0.0) > 500.0 {
+                return;
+            }
+            assert!(Instant::now() < end, "{hertz} Hz of {identity} is not heard: {heard}");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    /// Attributes of somebody in the room, as they see them.
+    pub fn attributes_of(&mut self, identity: &str) -> Value {
+        self.ask("attributes", "attributes")["of"][identity].clone()
+    }
+}
+
+impl Drop for Person {
+    fn drop(&mut self) {
+        let _ = writeln!(self.commands, "leave");
+        let end = Instant::now() + Duration::from_secs(5);
+        while Instant::now() < end && matches!(self.child.try_wait(), Ok(None)) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Where livekit-server is: `TRUNKLINE_LIVEKIT_SERVER`, or on the path.
+#[must_use]
+pub fn server_binary() -> PathBuf {
+    std::env::var_os("TRUNKLINE_LIVEKIT_SERVER").map_or_else(|| "livekit-server".into(), PathBuf::from)
+}
+
+fn peer(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("peer").join(file)
+}
+
+fn wait_for_port(port: u16, who: &str) {
+    let end = Instant::now() + Duration::from_secs(20);
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(Instant::now() < end, "{who} does not listen on {port}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn end(child: Option<Child>, signal: &str) {
+    let Some(mut child) = child else { return };
+    let _ = Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status();
+    let _ = child.wait();
+}
