@@ -191,6 +191,12 @@ impl House {
         Person::join(&self.url(), &self.token(room, identity))
     }
 
+    /// Somebody joins with a browser.
+    #[must_use]
+    pub fn browser(&self, room: &str, identity: &str) -> Person {
+        Person::browse(&self.url(), &self.token(room, identity))
+    }
+
     /// What Redis or livekit-server logged.
     #[must_use]
     pub fn log(&self, of: &str) -> String {
@@ -230,7 +236,7 @@ pub fn api_at(url: &str, arguments: &[&str]) -> Value {
         .unwrap_or_else(|e| panic!("{arguments:?}: {e}\n{}", String::from_utf8_lossy(&output.stderr)))
 }
 
-/// Somebody in a room: the Python SDK in a process of its own.
+/// Somebody in a room: LiveKit's Python SDK, or a browser, in a process of its own.
 pub struct Person {
     child: Child,
     commands: ChildStdin,
@@ -239,18 +245,29 @@ pub struct Person {
 }
 
 impl Person {
-    /// Joins; returns once in.
+    /// Joins by the Python SDK; returns once in.
     #[must_use]
     pub fn join(url: &str, token: &str) -> Self {
-        let mut child = Command::new(python())
-            .arg(peer("person.py"))
-            .args([url, token])
-            .env("LIVEKIT_LOG_LEVEL", "error")
+        let mut command = Command::new(python());
+        command.arg(peer("person.py")).args([url, token]).env("LIVEKIT_LOG_LEVEL", "error");
+        Self::run(command)
+    }
+
+    /// Joins with Chromium and livekit-client; returns once in.
+    #[must_use]
+    pub fn browse(url: &str, token: &str) -> Self {
+        let mut command = Command::new("node");
+        command.arg(peer("browser.mjs")).arg(node_folder()).args([url, token]);
+        Self::run(command)
+    }
+
+    fn run(mut command: Command) -> Self {
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .spawn()
-            .expect("python runs");
+            .unwrap_or_else(|error| panic!("{command:?} runs: {error}"));
         let commands = child.stdin.take().expect("standard input");
         let out = BufReader::new(child.stdout.take().expect("standard output"));
         let (tell, events) = channel();
@@ -323,7 +340,9 @@ impl Person {
         loop {
             let heard = self.heard(identity);
             let at = heard["peak_hz"].as_f64().unwrap_or(0.0);
-            if (at - hertz).abs() < 5.0 && heard["rms"].as_f64().unwrap_or(0.0) > 500.0 {
+            // A browser's level is a share of full scale.
+            let loud = heard["rms"].as_f64().map_or(heard["level"].as_f64() > Some(0.01), |rms| rms > 500.0);
+            if (at - hertz).abs() < 5.0 && loud {
                 return;
             }
             assert!(Instant::now() < end, "{hertz} Hz of {identity} is not heard: {heard}");
@@ -353,6 +372,13 @@ impl Drop for Person {
 #[must_use]
 pub fn server_binary() -> PathBuf {
     std::env::var_os("TRUNKLINE_LIVEKIT_SERVER").map_or_else(|| "livekit-server".into(), PathBuf::from)
+}
+
+/// The folder with LiveKit's npm packages in its `node_modules`: `TRUNKLINE_TEST_NODE`.
+#[must_use]
+pub fn node_folder() -> PathBuf {
+    std::env::var_os("TRUNKLINE_TEST_NODE")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(".cache/node"), PathBuf::from)
 }
 
 fn peer(file: &str) -> PathBuf {

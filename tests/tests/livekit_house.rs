@@ -20,6 +20,17 @@ fn two_people_in_a_room_hear_each_other_and_a_key() {
 }
 
 #[test]
+fn a_browser_and_a_person_hear_each_other() {
+    let house = House::start();
+    let mut person = house.person("lobby", "person");
+    let mut browser = house.browser("lobby", "browser");
+    browser.tone(440);
+    person.wait_for_tone("browser", 440.0);
+    person.tone(660);
+    browser.wait_for_tone("person", 660.0);
+}
+
+#[test]
 fn a_trunk_and_a_rule_that_were_made_are_listed() {
     let house = House::start();
     let (trunk, rule) = house.number_into_room("+15550100", "lobby");
