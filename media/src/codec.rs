@@ -1,7 +1,7 @@
 //! The codecs of a SIP leg, over buffers of the caller's.
 //!
 //! A [`Decoder`] turns the payload of one packet (10 to 60 ms, Opus up to 120 ms) into mono samples at
-//! [`Codec::rate`]; what did not come it makes up: [`Decoder::conceal`] continues the sound and fades it,
+//! [`Codec::rate`] (Opus: at 8,000 or 16,000 Hz, whichever is asked for); what did not come it makes up: [`Decoder::conceal`] continues the sound and fades it,
 //! [`Decoder::recover`] takes the copy that the next Opus packet carries (in-band FEC). Say each of them in
 //! the order of the sound: every call moves the decoder on by what it wrote. An [`Encoder`] is the way back.
 //!
@@ -22,14 +22,15 @@ pub const MAX_PACKET_SAMPLES: usize = 1_920;
 /// The largest payload that an encoder writes, and a safe size for its buffer.
 pub const MAX_PAYLOAD: usize = 1_275;
 
-/// What we ask libopus for: wideband speech with room for its own redundancy.
+/// What we ask libopus for: speech with room for its own redundancy, wideband and narrowband.
 const OPUS_BITS_A_SECOND: i32 = 28_000;
+const OPUS_NARROW_BITS_A_SECOND: i32 = 20_000;
 /// Five of ten: half the CPU of ten, and nobody hears the difference on speech.
 const OPUS_COMPLEXITY: i32 = 5;
 /// Redundancy is spent only when loss is expected; real loss is told by [`Encoder::expect_loss`].
 const OPUS_LOSS_PERCENT: i32 = 5;
 /// libopus conceals in steps of 2.5 ms.
-const OPUS_STEP: usize = 40;
+const OPUS_STEPS_A_SECOND: usize = 400;
 
 /// Why a codec would not. The packet is lost (conceal it, count it); the call goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -55,9 +56,18 @@ impl From<opus::Error> for CodecError {
     }
 }
 
+/// The rate that a codec works at, for one that is wanted.
+fn rate(codec: Codec, wanted: u32) -> u32 {
+    match codec {
+        Codec::Opus if wanted == 8_000 => 8_000,
+        _ => codec.rate(),
+    }
+}
+
 /// Payload to samples, one of each source.
 pub struct Decoder {
     codec: Codec,
+    rate: u32,
     state: DecoderState,
 }
 
@@ -74,14 +84,29 @@ impl Decoder {
     /// # Errors
     /// Only Opus can fail, for lack of memory.
     pub fn new(codec: Codec) -> Result<Self, CodecError> {
+        Self::at(codec, codec.rate())
+    }
+
+    /// The same, at the rate that is wanted where the codec can: Opus at 8,000 Hz costs half of 16,000.
+    ///
+    /// # Errors
+    /// As [`Decoder::new`].
+    pub fn at(codec: Codec, wanted: u32) -> Result<Self, CodecError> {
+        let rate = rate(codec, wanted);
         let concealer = || Box::new(Concealer::new(codec.rate()));
         let state = match codec {
             Codec::Pcmu => DecoderState::Pcmu(PcmuDecoder::new(), concealer()),
             Codec::Pcma => DecoderState::Pcma(PcmaDecoder::new(), concealer()),
             Codec::G722 => DecoderState::G722(Box::new(G722Decoder::new()), concealer()),
-            Codec::Opus => DecoderState::Opus(opus::Decoder::new(codec.rate(), opus::Channels::Mono)?),
+            Codec::Opus => DecoderState::Opus(opus::Decoder::new(rate, opus::Channels::Mono)?),
         };
-        Ok(Self { codec, state })
+        Ok(Self { codec, rate, state })
+    }
+
+    /// Samples a second of what it writes.
+    #[must_use]
+    pub fn rate(&self) -> u32 {
+        self.rate
     }
 
     /// Which codec it is.
@@ -100,7 +125,7 @@ impl Decoder {
             _ if payload.is_empty() => return Err(CodecError::Malformed { codec, bytes: 0 }),
             Codec::Pcmu | Codec::Pcma => payload.len(),
             Codec::G722 => payload.len() * 2,
-            Codec::Opus => opus::packet::get_nb_samples(payload, self.codec.rate())
+            Codec::Opus => opus::packet::get_nb_samples(payload, self.rate)
                 .map_err(|_| CodecError::Malformed { codec, bytes: payload.len() })?,
         };
         let room = out.len();
@@ -130,7 +155,7 @@ impl Decoder {
             DecoderState::Pcmu(_, concealer)
             | DecoderState::Pcma(_, concealer)
             | DecoderState::G722(_, concealer) => concealer.conceal(out),
-            DecoderState::Opus(decoder) => opus_fill(decoder, &[], out),
+            DecoderState::Opus(decoder) => opus_fill(decoder, self.rate, &[], out),
         }
     }
 
@@ -138,15 +163,16 @@ impl Decoder {
     /// after it; where there is none the sound is concealed.
     pub fn recover(&mut self, next: &[u8], out: &mut [i16]) {
         match &mut self.state {
-            DecoderState::Opus(decoder) => opus_fill(decoder, next, out),
+            DecoderState::Opus(decoder) => opus_fill(decoder, self.rate, next, out),
             _ => self.conceal(out),
         }
     }
 }
 
 /// libopus fills whole steps of 2.5 ms; what is left over, or refused, stays silent.
-fn opus_fill(decoder: &mut opus::Decoder, next: &[u8], out: &mut [i16]) {
-    let whole = (out.len() / OPUS_STEP * OPUS_STEP).min(MAX_PACKET_SAMPLES);
+fn opus_fill(decoder: &mut opus::Decoder, rate: u32, next: &[u8], out: &mut [i16]) {
+    let step = (rate as usize / OPUS_STEPS_A_SECOND).max(1);
+    let whole = (out.len() / step * step).min(MAX_PACKET_SAMPLES);
     let written = match out.get_mut(..whole) {
         Some(steps) if whole > 0 => decoder.decode(next, steps, !next.is_empty()).unwrap_or(0),
         _ => 0,
@@ -159,6 +185,7 @@ fn opus_fill(decoder: &mut opus::Decoder, next: &[u8], out: &mut [i16]) {
 /// Samples to payload, one of each stream.
 pub struct Encoder {
     codec: Codec,
+    rate: u32,
     state: EncoderState,
 }
 
@@ -175,28 +202,43 @@ impl Encoder {
     /// # Errors
     /// Only Opus can fail, for lack of memory.
     pub fn new(codec: Codec) -> Result<Self, CodecError> {
+        Self::at(codec, codec.rate())
+    }
+
+    /// The same, of sound at the rate that is given where the codec can: Opus takes 8,000 Hz as it is.
+    ///
+    /// # Errors
+    /// As [`Encoder::new`].
+    pub fn at(codec: Codec, given: u32) -> Result<Self, CodecError> {
+        let rate = rate(codec, given);
         let state = match codec {
             Codec::Pcmu => EncoderState::Pcmu(PcmuEncoder::new()),
             Codec::Pcma => EncoderState::Pcma,
             Codec::G722 => EncoderState::G722(Box::new(G722Encoder::new())),
             Codec::Opus => {
-                let mut encoder =
-                    opus::Encoder::new(codec.rate(), opus::Channels::Mono, opus::Application::Voip)?;
+                let mut encoder = opus::Encoder::new(rate, opus::Channels::Mono, opus::Application::Voip)?;
                 encoder.set_complexity(OPUS_COMPLEXITY)?;
-                encoder.set_bitrate(opus::Bitrate::Bits(OPUS_BITS_A_SECOND))?;
+                let bits = if rate == 8_000 { OPUS_NARROW_BITS_A_SECOND } else { OPUS_BITS_A_SECOND };
+                encoder.set_bitrate(opus::Bitrate::Bits(bits))?;
                 encoder.set_signal(opus::Signal::Voice)?;
                 encoder.set_inband_fec(true)?;
                 encoder.set_packet_loss_perc(OPUS_LOSS_PERCENT)?;
                 EncoderState::Opus(encoder)
             }
         };
-        Ok(Self { codec, state })
+        Ok(Self { codec, rate, state })
     }
 
     /// Which codec it is.
     #[must_use]
     pub fn codec(&self) -> Codec {
         self.codec
+    }
+
+    /// Samples a second of what it takes.
+    #[must_use]
+    pub fn rate(&self) -> u32 {
+        self.rate
     }
 
     /// What the peer reports to lose, 0..=1: Opus weighs its redundancy by it. Others ignore it.
@@ -208,7 +250,7 @@ impl Encoder {
         }
     }
 
-    /// Encodes one packet's worth of samples at [`Codec::rate`] into the front of `out`, and says how many
+    /// Encodes one packet's worth of samples at [`Encoder::rate`] into the front of `out`, and says how many
     /// bytes it was. `out` of [`MAX_PAYLOAD`] is always enough.
     ///
     /// # Errors
@@ -219,7 +261,13 @@ impl Encoder {
         let needed = match self.codec {
             Codec::Pcmu | Codec::Pcma => samples.len(),
             Codec::G722 if samples.len().is_multiple_of(2) => samples.len() / 2,
-            Codec::Opus if matches!(samples.len(), 40 | 80 | 160 | 320 | 640 | 960) => 1,
+            // 2.5, 5, 10, 20, 40 or 60 ms.
+            Codec::Opus
+                if matches!(samples.len() * OPUS_STEPS_A_SECOND, steps
+                    if [1, 2, 4, 8, 16, 24].iter().any(|n| n * self.rate as usize == steps)) =>
+            {
+                1
+            }
             _ => return Err(length),
         };
         if samples.is_empty() {

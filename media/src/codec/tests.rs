@@ -216,3 +216,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn opus_at_the_telephones_rate_brings_a_tone_through() {
+    let mut encoder = Encoder::at(Codec::Opus, 8_000).unwrap();
+    let mut decoder = Decoder::at(Codec::Opus, 8_000).unwrap();
+    let (mut payload, mut heard) = ([0; MAX_PAYLOAD], Vec::new());
+    for frame in 0..50 {
+        let tone: Vec<i16> = (0..160)
+            .map(|i| {
+                (8_000.0 * (std::f64::consts::TAU * 440.0 * f64::from(frame * 160 + i) / 8_000.0).sin())
+                    as i16
+            })
+            .collect();
+        let length = encoder.encode(&tone, &mut payload).unwrap();
+        let mut out = [0; 160];
+        assert_eq!(decoder.decode(&payload[..length], &mut out), Ok(160));
+        heard.extend(out);
+    }
+    let loud = heard[4_000..].iter().map(|s| f64::from(*s).powi(2)).sum::<f64>() / 4_000.0;
+    assert!((loud.sqrt() - 5_657.0).abs() < 600.0, "{}", loud.sqrt());
+}

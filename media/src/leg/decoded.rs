@@ -37,7 +37,7 @@ impl Decoded {
         self.rate = rate;
         self.clear();
         for (decoder, resampler) in &mut self.decoders {
-            if let Ok(new) = Resampler::new(decoder.codec().rate(), rate) {
+            if let Ok(new) = Resampler::new(decoder.rate(), rate) {
                 *resampler = new;
             }
         }
@@ -115,7 +115,7 @@ impl Decoded {
             return fill(decoder, out);
         }
         let mut buffer = [0; MAX_PACKET_SAMPLES];
-        let own = (length as u64 * u64::from(decoder.codec().rate()) / u64::from(self.rate)) as usize;
+        let own = (length as u64 * u64::from(decoder.rate()) / u64::from(self.rate)) as usize;
         let Some(buffer) = buffer.get_mut(..own) else { return out.fill(0) };
         fill(decoder, buffer);
         resampler.process(buffer, out);
@@ -142,10 +142,8 @@ impl Decoded {
             self.current = at;
             return true;
         }
-        let (Ok(decoder), Ok(resampler)) = (Decoder::new(codec), Resampler::new(codec.rate(), self.rate))
-        else {
-            return false;
-        };
+        let Ok(decoder) = Decoder::at(codec, self.rate) else { return false };
+        let Ok(resampler) = Resampler::new(decoder.rate(), self.rate) else { return false };
         self.current = self.decoders.len();
         self.decoders.push((decoder, resampler));
         true

@@ -1,4 +1,5 @@
-//! What a leg receives: packets that belong to the call in, frames of 20 ms at the leg's rate out.
+//! What a leg receives: packets that belong to the call in, frames of 20 ms at the leg's rate out. A participant
+//! of a LiveKit room hears each track through one, too.
 
 use super::decoded::Decoded;
 use super::freshness::Freshness;
@@ -15,14 +16,17 @@ const QUIET: i16 = 250;
 
 /// What a payload type stands for in this session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
+    /// Speech.
     Sound(Codec),
+    /// telephone-event.
     Key,
+    /// RFC 3389.
     Comfort,
 }
 
 /// The receiving half of a leg.
-pub(super) struct Inbound {
+pub struct Inbound {
     receive: Vec<(u8, Codec)>,
     key: Option<u8>,
     comfort_noise: bool,
@@ -38,25 +42,38 @@ pub(super) struct Inbound {
 }
 
 impl Inbound {
-    pub(super) fn new(session: &Session, noise_seed: u32) -> Self {
-        let clock = session.codec.clock();
+    /// Of a session that was negotiated. The seed makes its comfort noise.
+    #[must_use]
+    pub fn new(session: &Session, noise_seed: u32) -> Self {
+        let mut inbound = Self::of_codecs(session.receive.clone(), session.codec.rate(), noise_seed);
+        inbound.key = session.dtmf.map(|(_, receives)| receives);
+        inbound.comfort_noise = session.comfort_noise;
+        inbound.clock = session.codec.clock();
+        inbound.jitter = JitterBuffer::new(inbound.clock);
+        inbound
+    }
+
+    /// Sound only, of these payload types, as frames at this rate (8,000 or 16,000 Hz).
+    #[must_use]
+    pub fn of_codecs(receive: Vec<(u8, Codec)>, rate: u32, noise_seed: u32) -> Self {
+        let clock = receive.first().map_or(8_000, |(_, codec)| codec.clock());
         Self {
-            receive: session.receive.clone(),
-            key: session.dtmf.map(|(_, receives)| receives),
-            comfort_noise: session.comfort_noise,
-            rate: session.codec.rate(),
+            receive,
+            key: None,
+            comfort_noise: false,
+            rate,
             clock,
             statistics: RtpReceiver::with_tick(super::TICK),
             jitter: JitterBuffer::new(clock),
             freshness: Freshness::default(),
-            decoded: Decoded::new(session.codec.rate()),
+            decoded: Decoded::new(rate),
             noise: Generator::new(noise_seed),
             comfort: false,
         }
     }
 
     /// The session changed.
-    pub(super) fn renew(&mut self, session: &Session) {
+    pub fn renew(&mut self, session: &Session) {
         self.receive.clone_from(&session.receive);
         self.key = session.dtmf.map(|(_, receives)| receives);
         self.comfort_noise = session.comfort_noise;
@@ -64,13 +81,21 @@ impl Inbound {
         self.decoded.set_rate(self.rate);
     }
 
+    /// The rate of the frames.
+    pub fn set_rate(&mut self, rate: u32) {
+        self.rate = rate;
+        self.decoded.set_rate(rate);
+    }
+
     /// Sound that waits is of the past: a hold is over, or begins.
-    pub(super) fn forget(&mut self) {
+    pub fn forget(&mut self) {
         self.jitter.reset(self.clock);
         self.decoded.clear();
     }
 
-    pub(super) fn kind(&self, payload_type: u8) -> Option<Kind> {
+    /// What a payload type stands for; `None`: nothing that was agreed on.
+    #[must_use]
+    pub fn kind(&self, payload_type: u8) -> Option<Kind> {
         if let Some((_, codec)) = self.receive.iter().find(|(number, _)| *number == payload_type) {
             return Some(Kind::Sound(*codec));
         }
@@ -80,27 +105,32 @@ impl Inbound {
         (self.comfort_noise && payload_type == COMFORT_NOISE).then_some(Kind::Comfort)
     }
 
-    pub(super) fn statistics(&mut self) -> &mut RtpReceiver {
+    /// Loss and jitter of what came.
+    pub fn statistics(&mut self) -> &mut RtpReceiver {
         &mut self.statistics
     }
 
     /// Packets, lost, jitter and its maximum.
-    pub(super) fn figures(&self) -> (u64, u64, Duration, Duration) {
+    #[must_use]
+    pub fn figures(&self) -> (u64, u64, Duration, Duration) {
         let of = &self.statistics;
         (of.packets(), of.lost(), of.jitter(), of.jitter_max())
     }
 
-    pub(super) fn counts(&self) -> JitterCounts {
+    /// What the jitter buffer counted.
+    #[must_use]
+    pub fn counts(&self) -> JitterCounts {
         self.jitter.counts()
     }
 
     /// How long sound waits here before it is heard.
-    pub(super) fn delay(&self) -> Duration {
+    #[must_use]
+    pub fn delay(&self) -> Duration {
         self.jitter.target()
     }
 
     /// Sound came. `plays`: it is to be heard (the leg is not on hold). True if no newer packet can have come yet.
-    pub(super) fn sound(&mut self, now: Duration, packet: &RtpPacket<'_>, codec: Codec, plays: bool) -> bool {
+    pub fn sound(&mut self, now: Duration, packet: &RtpPacket<'_>, codec: Codec, plays: bool) -> bool {
         let clock = codec.clock();
         let arrival = self.statistics.receive(now, packet, clock);
         let newest = self.freshness.is_newest(now, packet.timestamp, clock);
@@ -116,7 +146,7 @@ impl Inbound {
     }
 
     /// Comfort noise came: it takes its place among the sound.
-    pub(super) fn comfort(&mut self, now: Duration, packet: &RtpPacket<'_>, plays: bool) {
+    pub fn comfort(&mut self, now: Duration, packet: &RtpPacket<'_>, plays: bool) {
         let arrival = self.statistics.receive_event(packet);
         if plays && arrival != Arrival::Stray {
             self.jitter.insert(now, packet, 0);
@@ -124,14 +154,14 @@ impl Inbound {
     }
 
     /// A packet of a key came.
-    pub(super) fn key(&mut self, packet: &RtpPacket<'_>) {
+    pub fn key(&mut self, packet: &RtpPacket<'_>) {
         self.statistics.receive_event(packet);
         self.jitter.key();
     }
 
     /// The next 20 ms. Where nobody `listens` nothing is decoded: time passes all the same. While a `key` is
     /// down the peer sends no sound, and none is made up for it.
-    pub(super) fn frame(&mut self, now: Duration, listens: bool, key: bool, frame: &mut [i16]) {
+    pub fn frame(&mut self, now: Duration, listens: bool, key: bool, frame: &mut [i16]) {
         for _ in 0..PULLS {
             if self.decoded.filled() >= frame.len() {
                 break;

@@ -20,6 +20,7 @@ mod report;
 mod watch;
 
 pub use config::{InbandDtmf, LegConfig, Seed};
+pub use inbound::{Inbound, Kind};
 
 use crate::codec::CodecError;
 use crate::company::Company;
@@ -32,7 +33,6 @@ use crate::rtp::{RtpPacket, RtpSender, is_rtcp};
 use crate::session::Session;
 use company::AtPort;
 use control::Control;
-use inbound::{Inbound, Kind};
 use keys::{KeyFrame, KeysHeard, KeysSent};
 use outbound::Outbound;
 use prompt::Playing;
