@@ -51,7 +51,7 @@ def shown(message):
 
 def token(key, secret, wanted):
     made = api.AccessToken(key, secret).with_identity(wanted["identity"]).with_grants(
-        api.VideoGrants(room_join=True, room=wanted["room"]))
+        api.VideoGrants(room_join=True, room=wanted["room"], can_update_own_metadata=True))
     made = made.with_name(wanted.get("name", wanted["identity"]))
     if "kind" in wanted:
         made = made.with_kind(wanted["kind"])

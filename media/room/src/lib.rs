@@ -57,6 +57,9 @@ pub enum RoomError {
     /// The thread does not take commands.
     #[error("the room thread does not keep up")]
     Busy,
+    /// Certificates that are to be trusted cannot be.
+    #[error("rooms.roots: {0}")]
+    Trust(String),
     /// It could not be started.
     #[error("cannot start the room thread: {0}")]
     Thread(std::io::Error),

@@ -10,11 +10,21 @@
 //! mix → near. What needs no clock (new tracks, keys, RPC, resume) goes between task and seat over bounded channels.
 //! Until the seat is taken the task serves it, so that a participant lives while its telephone still rings.
 
+mod data;
+mod ears;
+mod line;
+mod mouth;
+mod participant;
+mod people;
+mod rooms;
+mod seat;
+mod signal;
+
+pub use rooms::{Events, LiveRooms};
+
 use std::net::IpAddr;
-use std::sync::Arc;
 use trunkline_media::company::Company;
-use trunkline_media::event::Prompt;
-use trunkline_room::{ParticipantId, RoomError, Wake};
+use trunkline_room::ParticipantId;
 
 /// How rooms are reached, for all participants.
 #[derive(Debug, Clone, Default)]
@@ -123,69 +133,4 @@ pub enum Leave {
     UserRejected,
     SipTrunkFailure,
     MediaFailure,
-}
-
-/// Rooms of LiveKit servers. Every method returns at once; what comes of it is an [`Event`]. Dropping it makes
-/// everybody leave, and waits a moment for the servers to hear it.
-#[derive(Debug)]
-pub struct LiveRooms {}
-
-/// Events of all participants; bounded.
-#[derive(Debug)]
-pub struct Events {}
-
-impl Events {
-    /// The next one.
-    pub fn try_next(&mut self) -> Option<Event> {
-        None
-    }
-}
-
-#[allow(
-    unused_variables,
-    reason = "the contract that the gateway is written against, until the client stands behind it"
-)]
-impl LiveRooms {
-    /// Starts the runtime.
-    ///
-    /// # Errors
-    /// No thread, or no roots of trust.
-    pub fn start(settings: Settings, wake: Wake) -> Result<(Self, Events), RoomError> {
-        Ok((Self {}, Events {}))
-    }
-
-    /// Joins. `Joined`, `Ready` or `Failed` follow.
-    ///
-    /// # Errors
-    /// [`RoomError::Busy`].
-    pub fn join(&self, join: Join) -> Result<(), RoomError> {
-        Err(RoomError::Busy)
-    }
-
-    /// Hears the others from now on.
-    pub fn listen(&self, who: ParticipantId) {}
-
-    /// The seat is wanted; `Event::Seat` follows once media is connected.
-    pub fn take_seat(&self, who: ParticipantId) {}
-
-    /// Plays this into the room again and again until the seat is taken, or `None` comes (the dial tone).
-    pub fn play(&self, who: ParticipantId, sound: Option<Arc<Prompt>>) {}
-
-    /// Sets attributes; an empty value removes one.
-    pub fn set_attributes(&self, who: ParticipantId, attributes: Vec<(String, String)>) {}
-
-    /// Tells the room of a key (SipDTMF).
-    pub fn key(&self, who: ParticipantId, digit: char) {}
-
-    /// Answers a room RPC: a payload, or a code and a message.
-    pub fn answer(&self, who: ParticipantId, id: &str, to: &str, answer: Result<String, (u32, String)>) {}
-
-    /// Leaves; `Left` follows.
-    pub fn leave(&self, who: ParticipantId, why: Leave) {}
-
-    /// Participants that are in rooms, or on their way.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        0
-    }
 }

@@ -12,7 +12,7 @@ pub(crate) use tls::client_config;
 
 use crate::JoinError;
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::URL_SAFE;
 use dial::Socket;
 use futures_util::{SinkExt, StreamExt};
 use livekit_protocol::signal_request::Message as Request;
@@ -50,7 +50,10 @@ pub(crate) struct Lost(pub String);
 
 impl Signal {
     /// Joins a room.
-    pub(crate) async fn connect(dial: &Dial, join: &JoinRequest) -> Result<(Self, Box<JoinResponse>), JoinError> {
+    pub(crate) async fn connect(
+        dial: &Dial,
+        join: &JoinRequest,
+    ) -> Result<(Self, Box<JoinResponse>), JoinError> {
         let mut signal = Self::open(dial, join).await?;
         match signal.first().await? {
             Response::Join(joined) => {
@@ -63,7 +66,10 @@ impl Signal {
     }
 
     /// Comes back after the connection was lost; the participant is still in the room.
-    pub(crate) async fn resume(dial: &Dial, join: &JoinRequest) -> Result<(Self, Box<ReconnectResponse>), JoinError> {
+    pub(crate) async fn resume(
+        dial: &Dial,
+        join: &JoinRequest,
+    ) -> Result<(Self, Box<ReconnectResponse>), JoinError> {
         let mut signal = Self::open(dial, join).await?;
         match signal.first().await? {
             Response::Reconnect(back) => Ok((signal, Box::new(back))),
@@ -74,7 +80,7 @@ impl Signal {
 
     async fn open(dial: &Dial, join: &JoinRequest) -> Result<Self, JoinError> {
         let wrapped = WrappedJoinRequest { compression: 0, join_request: join.encode_to_vec() };
-        let query = format!("join_request={}", URL_SAFE_NO_PAD.encode(wrapped.encode_to_vec()));
+        let query = format!("join_request={}", URL_SAFE.encode(wrapped.encode_to_vec()));
         let socket = dial.open("rtc/v1", &query).await?;
         let patience = Duration::from_secs(15);
         let mut signal =
@@ -85,7 +91,7 @@ impl Signal {
 
     async fn first(&mut self) -> Result<Response, JoinError> {
         let silent = || JoinError::Silent { seconds: JOIN.as_secs(), waited_for: "JoinResponse" };
-        let first = timeout(JOIN, self.read()).await.map_err(|_| silent())?;
+        let first = timeout(JOIN, self.next()).await.map_err(|_| silent())?;
         first.map_err(|lost| JoinError::Protocol(format!("{lost}, before it said anything")))
     }
 
@@ -115,9 +121,12 @@ impl Signal {
         loop {
             let silent_at = self.silent_at;
             tokio::select! {
-                read = self.read() => match read? {
-                    Response::Pong(_) | Response::PongResp(_) => {}
-                    other => return Ok(other),
+                frame = self.socket.next() => {
+                    self.silent_at = Instant::now() + self.patience;
+                    match message(frame)? {
+                        None | Some(Response::Pong(_) | Response::PongResp(_)) => {}
+                        Some(other) => return Ok(other),
+                    }
                 },
                 _ = self.pings.tick() => self.send(Request::PingReq(Ping { timestamp: millis(), rtt: 0 })).await?,
                 () = tokio::time::sleep_until(silent_at) => {
@@ -127,28 +136,8 @@ impl Signal {
         }
     }
 
-    async fn read(&mut self) -> Result<Response, Lost> {
-        loop {
-            let frame = self.socket.next().await.ok_or_else(|| Lost("the server closed it".into()))?;
-            let frame = frame.map_err(|error| Lost(error.to_string()))?;
-            self.silent_at = Instant::now() + self.patience;
-            match frame {
-                Frame::Binary(bytes) => {
-                    let response = SignalResponse::decode(bytes)
-                        .map_err(|error| Lost(format!("a message that cannot be read: {error}")))?;
-                    // A kind that this version does not know is none that it needs.
-                    if let Some(message) = response.message {
-                        return Ok(message);
-                    }
-                }
-                Frame::Close(_) => return Err(Lost("the server closed it".into())),
-                _ => {}
-            }
-        }
-    }
-
     /// Leaves the room for good.
-    pub(crate) async fn leave(mut self, reason: i32) {
+    pub(crate) async fn leave(&mut self, reason: i32) {
         let leave = LeaveRequest {
             reason,
             action: leave_request::Action::Disconnect as i32,
@@ -160,6 +149,21 @@ impl Signal {
         };
         // A server that does not listen finds out by its own timers.
         let _ = timeout(GOODBYE, goodbye).await;
+    }
+}
+
+/// What a frame says; `None`: nothing that this version needs.
+fn message(
+    frame: Option<Result<Frame, tokio_tungstenite::tungstenite::Error>>,
+) -> Result<Option<Response>, Lost> {
+    let closed = || Lost("the server closed it".into());
+    let frame = frame.ok_or_else(closed)?.map_err(|error| Lost(error.to_string()))?;
+    match frame {
+        Frame::Binary(bytes) => SignalResponse::decode(bytes)
+            .map(|response| response.message)
+            .map_err(|error| Lost(format!("a message that cannot be read: {error}"))),
+        Frame::Close(_) => Err(closed()),
+        _ => Ok(None),
     }
 }
 

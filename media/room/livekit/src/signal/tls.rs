@@ -14,7 +14,9 @@ pub(crate) fn client_config(extra: &[Vec<u8>]) -> Result<Arc<rustls::ClientConfi
         let mut any = false;
         for certificate in CertificateDer::pem_slice_iter(pem) {
             let certificate = certificate.map_err(|error| format!("no certificate in PEM form: {error}"))?;
-            roots.add(certificate).map_err(|error| format!("a certificate that cannot be trusted: {error}"))?;
+            roots
+                .add(certificate)
+                .map_err(|error| format!("a certificate that cannot be trusted: {error}"))?;
             any = true;
         }
         if !any {
