@@ -5,13 +5,8 @@ use std::path::PathBuf;
 
 /// Variables of the seeds and of livekit/sip that a later version serves. Their values are never told:
 /// some are secrets.
-const NOT_YET: [(&str, &str); 14] = [
-    ("LIVEKIT_URL", "rooms are in process in this version"),
-    ("LIVEKIT_WS_URL", "rooms are in process in this version"),
-    ("LIVEKIT_API_KEY", "rooms are in process in this version"),
-    ("LIVEKIT_API_SECRET", "rooms are in process in this version"),
+const NOT_YET: [(&str, &str); 9] = [
     ("LIVEKIT_CPU_REQUEST", "the load of the processor decides nothing in this version"),
-    ("REDIS_URL", "trunks and rules are in the embedded store in this version"),
     ("WHISPERLIVE_URL", "the agent hears with its embedded recogniser in this version"),
     ("DEEPGRAM_API_KEY", "the agent hears with its embedded recogniser in this version"),
     ("PIPER_URL", "the agent speaks with its embedded voice in this version"),
@@ -25,7 +20,7 @@ const NOT_YET: [(&str, &str); 14] = [
 pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Set and not empty.
-fn set(environment: Environment<'_>, name: &str) -> Option<String> {
+pub(crate) fn set(environment: Environment<'_>, name: &str) -> Option<String> {
     environment(name).filter(|value| !value.is_empty())
 }
 

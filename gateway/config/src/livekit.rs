@@ -17,60 +17,29 @@ enum Kind {
     Map(&'static [&'static str]),
 }
 
-const ROOMS: &str = "rooms are in process in this version";
 const ADDRESS: &str = "set nat_1_to_1_ip to the address that peers outside see";
 const LATER: &str = "a later version serves it";
 
-const REDIS: &[&str] = &[
-    "address",
-    "username",
-    "password",
-    "db",
-    "use_tls",
-    "tls",
-    "sentinel_master_name",
-    "sentinel_username",
-    "sentinel_password",
-    "sentinel_addresses",
-    "cluster_addresses",
-    "dial_timeout",
-    "read_timeout",
-    "write_timeout",
-    "max_redirects",
-    "pool_timeout",
-    "pool_size",
-];
 const TLS: &[&str] =
     &["port", "port_listen", "certs", "key_log", "min_version", "max_version", "cipher_suites", "alpn"];
 
-const NOT_YET: [(&str, Kind, &str); 31] = [
-    ("redis", Kind::Map(REDIS), "trunks and rules are in the embedded store in this version"),
-    ("api_key", Kind::Text, ROOMS),
-    ("api_secret", Kind::Text, ROOMS),
-    ("ws_url", Kind::Text, ROOMS),
-    ("cluster_id", Kind::Text, ROOMS),
+const NOT_YET: [(&str, Kind, &str); 20] = [
     ("pprof_port", Kind::Number, "there is no Go runtime to look into"),
-    ("sip_port_listen", Kind::Number, "sip_port is what is listened on"),
     ("sip_hostname", Kind::Text, "TLS comes with a later version"),
     ("outbound_route_headers", Kind::List, "outbound calls through trunks come with a later version"),
-    ("sip_ringing_interval", Kind::Duration, "180 Ringing is sent once, reliably if the caller supports it"),
     ("tcp", Kind::Map(&["dial_port"]), "TCP connections go out from any port"),
     ("tls", Kind::Map(TLS), "TLS comes with a later version"),
-    ("max_cpu_utilization", Kind::Number, "limits.calls and limits.calls_per_second say when we are full"),
     ("max_active_calls", Kind::Number, "limits.calls is the key that has an effect"),
     ("sip_trunk_ids", Kind::List, "it has none in livekit/sip, either"),
     ("use_external_ip", Kind::Flag, ADDRESS),
     ("local_net", Kind::Text, "listen_ip says on which address we listen"),
     ("udp_max_payload", Kind::Number, LATER),
     ("media_use_external_ip", Kind::Flag, ADDRESS),
-    ("media_nat_1_to_1_ip", Kind::Text, ADDRESS),
     ("ignore_local_addr_in_sdp", Kind::Flag, "symmetric_rtp finds the address behind a NAT"),
     ("rtp_draining_idle_timeout", Kind::Duration, LATER),
     ("rtp_draining_duration", Kind::Duration, LATER),
-    ("hide_inbound_port", Kind::Flag, LATER),
     ("disable_rejected_invite_cache", Kind::Flag, "a rejected INVITE is answered by its transaction"),
     ("add_record_route", Kind::Flag, LATER),
-    ("audio_dtmf", Kind::Flag, "keys in the sound are heard where telephone-event was not agreed on"),
     ("enable_jitter_buffer", Kind::Flag, "the jitter buffer is always on"),
     ("enable_jitter_buffer_prob", Kind::Number, "the jitter buffer is always on"),
     ("jaeger_url", Kind::Text, LATER),

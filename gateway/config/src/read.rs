@@ -2,7 +2,9 @@
 
 use crate::environment::{self, Environment};
 use crate::section::Section;
-use crate::{Agent, Config, ConfigError, Dialplan, Limits, Logging, Recording, Sip, check, livekit, value};
+use crate::{
+    Agent, Config, ConfigError, Dialplan, Limits, Logging, Recording, Sip, check, livekit, rooms, value,
+};
 use std::path::PathBuf;
 use std::time::Duration;
 use trunkline_yaml::{Value, nearest};
@@ -36,8 +38,17 @@ pub(crate) fn config(file: &str, yaml: &str, environment: Environment<'_>) -> Re
         _ => environment::state_dir(environment),
     };
     let limits = limits(&mut root)?;
+    let livekit = rooms::livekit(&mut root, environment)?;
+    let mut redis = rooms::redis(&mut root, environment)?;
+    if livekit.is_none() && root.line_of("redis").is_none() && redis.take().is_some() {
+        // Other programs of a stack need it; without a LiveKit server it leads us to nobody.
+        notes.push("environment: REDIS_URL has no effect: there is no LIVEKIT_URL with its keys".into());
+    }
+    let sip_port = sip_port.unwrap_or(5060);
     let config = Config {
-        sip_port: sip_port.unwrap_or(5060),
+        sip_port,
+        sip_port_listen: root.port("sip_port_listen", 0)?.filter(|port| *port > 0).unwrap_or(sip_port),
+        media_nat_1_to_1_ip: root.address("media_nat_1_to_1_ip")?,
         listen_ip: root.address("listen_ip")?,
         nat_1_to_1_ip: root.address("nat_1_to_1_ip")?,
         rtp_port: rtp_port(&mut root)?,
@@ -50,8 +61,18 @@ pub(crate) fn config(file: &str, yaml: &str, environment: Environment<'_>) -> Re
         symmetric_rtp: root.flag("symmetric_rtp")?.unwrap_or(true),
         agent: agent(&mut root, limits.calls)?,
         recording: recording(&mut root, &state_dir)?,
-        dialplan: dialplan(&mut root)?,
+        dialplan: dialplan(&mut root, redis.is_some())?,
         sip: sip(&mut root)?,
+        rooms: rooms::rooms(&mut root, livekit.is_some())?,
+        api: rooms::api(&mut root)?,
+        prompts: rooms::prompts(&mut root)?,
+        cluster_id: root.text("cluster_id")?.unwrap_or_default().to_owned(),
+        ringing_interval: rooms::ringing_interval(&mut root)?,
+        hide_inbound_port: root.flag("hide_inbound_port")?.unwrap_or(false),
+        max_cpu_utilization: rooms::cpu(&mut root)?,
+        audio_dtmf: root.flag("audio_dtmf")?.unwrap_or(false),
+        livekit,
+        redis,
         limits,
         state_dir,
         notes: Vec::new(),
@@ -178,16 +199,17 @@ fn recording(root: &mut Section<'_>, state_dir: &std::path::Path) -> Result<Reco
     Ok(Recording { enabled, folder: folder.unwrap_or_else(|| state_dir.join("recordings")) })
 }
 
-fn dialplan(root: &mut Section<'_>) -> Result<Dialplan, ConfigError> {
+fn dialplan(root: &mut Section<'_>, redis: bool) -> Result<Dialplan, ConfigError> {
     let mut dialplan = root.section("dialplan")?;
     let default_agent = match dialplan.take("default").map(|node| (node, node.scalar())) {
         None | Some((_, Some("agent"))) => true,
         Some((_, Some("reject"))) => false,
         Some((node, _)) => return Err(dialplan.wrong(node, "default", "agent or reject")),
     };
-    let pin_tries = dialplan.count("pin_tries", 1, 10)?.unwrap_or(3);
+    let pin_tries = dialplan.count("pin_tries", 1, 10)?.unwrap_or(if redis { 1 } else { 3 });
+    let require_trunk = dialplan.flag("require_trunk")?.unwrap_or(false);
     dialplan.finish()?;
-    Ok(Dialplan { default_agent, pin_tries })
+    Ok(Dialplan { default_agent, pin_tries, require_trunk })
 }
 
 fn sip(root: &mut Section<'_>) -> Result<Sip, ConfigError> {

@@ -36,6 +36,11 @@ impl<'a> Section<'a> {
         (entry.value.value != Value::Null).then_some(&entry.value)
     }
 
+    /// A key that is read elsewhere, or not at all here.
+    pub(crate) fn know(&mut self, key: &'static str) {
+        self.known.push(key);
+    }
+
     /// Is the key in the file? For faults of pairs.
     pub(crate) fn line_of(&self, key: &str) -> Option<u64> {
         self.entries.iter().find(|entry| entry.key == key).map(|entry| entry.line)

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 use std::time::Duration;
-use trunkline_config::{Config, ConfigError};
+use trunkline_config::{Answer, Backend, Config, ConfigError, RoomCodec};
 
 fn parse(yaml: &str) -> Result<Config, ConfigError> {
     with(yaml, &[("HOME", "/home/ann")])
@@ -117,8 +117,8 @@ fn a_fault_names_file_line_key_and_what_was_expected() {
         ),
         ("sip:\n  min_se: 60", "t.yaml:2: sip.min_se: expected a whole number from 90 to 86400, found 60"),
         ("sip: {user_agent: \"a\\r\\nb\"}", "t.yaml:1: sip.user_agent: expected a text of one line, found"),
-        ("api_secret: [hush]", "t.yaml:1: api_secret: expected a text, found a list"),
-        ("redis:\n  adress: x", "t.yaml:2: redis.adress: unknown key; expected one of address"),
+        ("api_secret: [hush]", "t.yaml:1: api_secret: expected a text of one line, found a list"),
+        ("redis:\n  adress: x", "t.yaml:2: redis.adress: unknown key; did you mean redis.address?"),
         ("sip_port: 1\n---\nsip_port: 2", "t.yaml:3: expected one document"),
     ] {
         let told = parse(text).unwrap_err().to_string();
@@ -145,18 +145,77 @@ fn a_pair_that_cannot_be_is_refused() {
     }
 }
 
+/// What livekit/sip's own documentation shows, and what its users add.
+const LIVEKIT_SIP: &str = "api_key: key\napi_secret: hush\nws_url: wss://rooms.example\nredis:\n  address: r:6379\n  \
+    password: hush\n  db: 3\n  dial_timeout: 2000\nsip_port: 5060\nrtp_port: 10000-20000\nuse_external_ip: false\n\
+    health_port: 8080\nprometheus_port: 6789\nsip_ringing_interval: 2s\nhide_inbound_port: true\nlogging:\n  \
+    level: debug\n  sample: true\n";
+
 #[test]
-fn livekits_keys_without_effect_are_told_and_their_values_are_not() {
-    let config = parse(
-        "api_key: key\napi_secret: hush\nws_url: ws://x\nredis:\n  address: r:6379\n  password: hush\n\
-         use_external_ip: false\nhide_inbound_port: false\nlogging:\n  sample: true\n",
-    )
-    .unwrap();
+fn a_file_that_was_written_for_livekits_gateway_is_taken_as_it_is() {
+    let config = parse(LIVEKIT_SIP).unwrap();
+    let livekit = config.livekit.as_ref().unwrap();
+    assert_eq!((livekit.url.as_str(), livekit.api_key.as_str()), ("wss://rooms.example", "key"));
+    let redis = config.redis.as_ref().unwrap();
+    assert_eq!((redis.address.as_str(), redis.db), ("r:6379", 3));
+    assert_eq!(redis.dial_timeout, Some(Duration::from_secs(2)));
+    assert_eq!(config.rooms.backend, Backend::LiveKit);
+    assert_eq!((config.ringing_interval, config.hide_inbound_port), (Duration::from_secs(2), true));
+    assert_eq!(config.dialplan.pin_tries, 1, "one try, as it has");
     let told = config.notes.join("\n");
-    assert_eq!(config.notes.len(), 5, "{told}");
-    assert!(told.contains("t.yaml:1: api_key has no effect: rooms are in process"), "{told}");
+    assert_eq!(config.notes.len(), 1, "{told}");
     assert!(told.contains("logging.sample"), "{told}");
-    assert!(!told.contains("hush"), "{told}");
+    let all = format!("{config:?}");
+    assert!(!all.contains("hush"), "{all}");
+}
+
+#[test]
+fn rooms_lead_to_livekit_as_soon_as_there_is_one_unless_the_file_says_otherwise() {
+    let keys = "api_key: k\napi_secret: s\nws_url: ws://x\n";
+    assert_eq!(parse("").unwrap().rooms.backend, Backend::Local);
+    assert_eq!(parse(keys).unwrap().rooms.backend, Backend::LiveKit);
+    assert_eq!(parse(&format!("{keys}rooms: {{backend: local}}")).unwrap().rooms.backend, Backend::Local);
+    let set =
+        format!("{keys}rooms:\n  room_codec: opus\n  room_codecs: {{SDR_1: pcmu}}\n  answer: at_once\n");
+    let rooms = parse(&set).unwrap().rooms;
+    assert_eq!((rooms.room_codec, rooms.answer), (RoomCodec::Opus, Answer::AtOnce));
+    assert_eq!(rooms.room_codecs.get("SDR_1"), Some(&RoomCodec::Pcmu));
+}
+
+#[test]
+fn what_livekit_needs_is_missed_by_name() {
+    for (text, expected) in [
+        ("ws_url: ws://x", "t.yaml:1: api_key: expected it (or LIVEKIT_API_KEY) beside ws_url"),
+        ("api_key: a\nws_url: ws://x", "t.yaml:2: api_secret: expected it (or LIVEKIT_API_SECRET)"),
+        ("api_key: a\napi_secret: b", "t.yaml:1: ws_url: expected it (or LIVEKIT_URL) beside api_key"),
+        ("api_key: a\napi_secret: b\nws_url: x", "t.yaml:3: ws_url: expected a URL such as ws://"),
+        ("redis:\n  address: r:1", "t.yaml:1: redis: redis leads to a livekit-server"),
+        ("redis:\n  db: 1", "t.yaml:1: redis: expected address, sentinel_addresses or cluster_addresses"),
+        ("redis: {sentinel_addresses: [a]}", "t.yaml:1: redis.sentinel_master_name: expected it beside"),
+        ("redis: {address: a, cluster_addresses: [b]}", "t.yaml:1: redis: expected one of address"),
+        ("rooms: {backend: livekit}", "t.yaml:1: rooms.backend: livekit needs ws_url"),
+        ("rooms: {room_codec: g729}", "t.yaml:1: rooms.room_codec: expected one of auto, opus, pcmu, pcma"),
+        ("rooms: {answer: never}", "t.yaml:1: rooms.answer: expected one of when_heard"),
+        ("prompts: {language: ../x}", "t.yaml:1: prompts.language: expected the name of a subfolder"),
+    ] {
+        let told = parse(text).unwrap_err().to_string();
+        assert!(told.starts_with(expected), "{text:?}: {told}");
+    }
+}
+
+#[test]
+fn redis_urls_of_the_environment_are_read_with_and_without_a_password() {
+    let livekit = [("LIVEKIT_URL", "ws://x"), ("LIVEKIT_API_KEY", "k"), ("LIVEKIT_API_SECRET", "s")];
+    let of = |url| with("", &[&livekit[..], &[("REDIS_URL", url)]].concat()).map(|c| c.redis.unwrap());
+    let redis = of("rediss://ann:hush@r.example:6380/2").unwrap();
+    assert_eq!((redis.address.as_str(), redis.username.as_str(), redis.db), ("r.example:6380", "ann", 2));
+    assert_eq!((redis.password.reveal(), redis.tls.is_some()), ("hush", true));
+    assert_eq!(of("redis://r").unwrap().address, "r:6379");
+    let told = of("http://:hush@r").unwrap_err().to_string();
+    assert!(
+        told.starts_with("environment: REDIS_URL: expected redis://") && !told.contains("hush"),
+        "{told}"
+    );
 }
 
 #[test]

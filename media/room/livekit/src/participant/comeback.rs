@@ -152,9 +152,7 @@ impl Life {
             tokio::select! {
                 message = self.signal.next() => {
                     let message = message.map_err(|lost| JoinError::Protocol(lost.to_string()))?;
-                    if let Err(turn) = self.early(message).await {
-                        return Err(turn);
-                    }
+                    self.early(message).await?;
                 }
                 () = line.readable() => {}
                 () = tokio::time::sleep_until(wake.into()) => {}
