@@ -1,11 +1,13 @@
 //! trunkline: a SIP voice gateway with an agent inside. See README.md; the architecture in one line:
 //! `transport` (bytes) → `trunkline_sip::Endpoint` → `call` (one plain struct a call) → dialplan, media
-//! leg, room or agent; [`control`] is how calls are commanded and watched. [`cli`] is where it starts.
+//! leg, room or agent; where livekit-server owns the dialplan, [`authority`] asks it; [`control`] is how calls are commanded and watched. [`cli`] is where it starts.
 
+mod authority;
 mod call;
 mod cli;
 mod control;
 mod http;
+mod load;
 mod logging;
 mod metrics;
 mod phone;

@@ -2,6 +2,7 @@
 //! limits: in that order, so that whoever may not call costs nothing of what others may use.
 
 use super::desk::Desk;
+use super::terms::Terms;
 use super::{Caller, Counted, Destination};
 use trunkline_dialplan::{Evaluation, Facts, Verdict, evaluate};
 use trunkline_sip::auth::Verdict as Proof;
@@ -107,7 +108,9 @@ pub(super) fn destination(verdict: Verdict) -> (Option<String>, Option<String>, 
     match verdict {
         Verdict::Agent { trunk, rule, dialogue } => (trunk, rule, Destination::Agent { dialogue }),
         Verdict::Room { trunk, rule, room, identity, name, attributes } => {
-            (trunk, Some(rule), Destination::Room { room, identity, name, attributes })
+            let ids = [Some(rule.clone()), trunk.clone()].into_iter().flatten().collect();
+            let terms = Box::new(Terms { ids, ..Terms::default() });
+            (trunk, Some(rule), Destination::Room { room, identity, name, attributes, terms })
         }
         Verdict::AskPin { trunk, .. } => (trunk, None, Destination::PinDesk),
         Verdict::Challenge { trunk, .. } => (Some(trunk), None, Destination::PinDesk),

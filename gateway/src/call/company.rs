@@ -3,7 +3,7 @@
 use super::desk::{Desk, Errand};
 use super::media::Media;
 use super::pin::{PinDesk, Step, Wrong};
-use super::{Call, Destination, admission, words};
+use super::{Call, Destination, State, admission, words};
 use crate::prompts::PromptName;
 use tracing::info;
 use trunkline_agent::host::{AgentInput, SessionConfig, SessionId};
@@ -29,6 +29,8 @@ pub(super) enum Company {
         participant: ParticipantId,
         room: String,
     },
+    /// A LiveKit room; how is in `guest`.
+    Live,
     /// A prompt; then the call is hung up with this reason.
     LastWords(String),
     /// Ringing, until the far party of a transfer answers; the agent waits behind it.
@@ -45,7 +47,11 @@ impl Call {
                 self.wait_for_a_key(desk);
             }
             Destination::Agent { dialogue } => self.meet_agent(desk, &dialogue),
-            Destination::Room { room, identity, name, attributes } => {
+            Destination::Room { room, identity, name, attributes, terms } if desk.live.is_some() => {
+                self.goes_to(desk, format!("room {room}"));
+                self.knock(desk, (room, identity, name), attributes, *terms, None);
+            }
+            Destination::Room { room, identity, name, attributes, .. } => {
                 let room_of_cdr = format!("room {room}");
                 self.meet_room(desk, room, identity, name, attributes);
                 self.goes_to(desk, room_of_cdr);
@@ -145,6 +151,7 @@ impl Call {
                 desk.agents.close(id);
                 desk.of_session.remove(&id);
             }
+            Company::Live => self.leave_room(desk),
             Company::Room { participant, room } => {
                 desk.rooms.leave(participant);
                 desk.left(&room, participant, self.serial);
@@ -194,6 +201,11 @@ impl Call {
             }
             Company::Agent(id) => desk.agents.input(*id, AgentInput::Dtmf(digit)),
             Company::Room { participant, .. } => desk.rooms.dtmf(*participant, digit),
+            Company::Live => {
+                if let (Some(guest), Some(live)) = (&self.guest, &desk.live) {
+                    live.key(guest.who, digit);
+                }
+            }
             _ => {}
         }
     }
@@ -212,6 +224,11 @@ impl Call {
     }
 
     fn try_pin(&mut self, desk: &mut Desk, pin: &str) {
+        if self.asking.is_some() {
+            // The answer comes by `told`; psrpc's own time is short.
+            self.waits_until = Some(desk.now + PIN_PATIENCE);
+            return self.ask_for_the_rule(desk, Some(pin));
+        }
         let evaluation = admission::ask(desk, &self.caller, Some(pin));
         let why = admission::chosen(&evaluation);
         match evaluation.verdict {
@@ -226,6 +243,11 @@ impl Call {
             }
             _ => self.wrong_pin(desk, "the PIN opens nothing"),
         }
+    }
+
+    /// What livekit-server says of it.
+    pub(super) fn pin_was_wrong(&mut self, desk: &mut Desk, why: &str) {
+        self.wrong_pin(desk, why);
     }
 
     fn wrong_pin(&mut self, desk: &mut Desk, why: &str) {
@@ -246,6 +268,9 @@ impl Call {
     /// The company waited long enough.
     pub(super) fn waited(&mut self, desk: &mut Desk) {
         self.waits_until = None;
+        if self.state == State::Trying && self.guest.is_some() {
+            return self.rings_on(desk);
+        }
         match &mut self.company {
             Company::Pin(pin) => match pin.silence() {
                 Some(typed) => self.try_pin(desk, &typed),

@@ -1,8 +1,11 @@
 //! What every call works with: the endpoint, media, rooms, agents, the dialplan, the chronicle.
 
 use super::chronicle::Chronicle;
+use crate::authority::Question;
 use crate::control::{CallEvent, Totals};
+use crate::load::Load;
 use crate::prompts::PromptShelf;
+use crate::serve::livekit::Door;
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -12,6 +15,7 @@ use trunkline_agent::dialogue::Dialogue;
 use trunkline_agent::host::{AgentHost, SessionId};
 use trunkline_config::Config;
 use trunkline_dialplan::{Ceiling, DefaultRoute, Limiter, Plan};
+use trunkline_livekit::LiveRooms;
 use trunkline_media::engine::Engine;
 use trunkline_media::event::LegId;
 use trunkline_media::sdp::Preferences;
@@ -27,10 +31,18 @@ pub struct House {
     pub endpoint: Endpoint,
     pub engine: Engine,
     pub rooms: LocalRooms,
+    /// Rooms of a LiveKit server, where `rooms.backend` says so.
+    pub live: Option<LiveRooms>,
+    /// Where livekit-server decides about calls, it is asked by these.
+    pub questions: Option<mpsc::Sender<Question>>,
     pub agents: Arc<AgentHost>,
     pub dialogue: Arc<Dialogue>,
     pub prompts: PromptShelf,
     pub events: broadcast::Sender<CallEvent>,
+    /// What the bus is told of our calls.
+    pub door: Arc<Door>,
+    /// How busy the processor is.
+    pub load: Load,
     /// Host names that somebody has to look up; bounded.
     pub look_ups: mpsc::Sender<LookUp>,
 }
@@ -65,6 +77,8 @@ pub(super) struct Desk {
     pub endpoint: Endpoint,
     pub engine: Engine,
     pub rooms: LocalRooms,
+    pub live: Option<LiveRooms>,
+    pub questions: Option<mpsc::Sender<Question>>,
     pub agents: Arc<AgentHost>,
     pub prompts: PromptShelf,
     pub look_ups: mpsc::Sender<LookUp>,
@@ -73,6 +87,8 @@ pub(super) struct Desk {
     pub chronicle: Chronicle,
     pub preferences: Preferences,
     pub totals: Totals,
+    pub door: Arc<Door>,
+    load: Load,
     pub errands: VecDeque<Errand>,
     pub refusals: Hush,
     /// Refusals by a limit have a measure of their own: a flood of them hides no other.
@@ -84,6 +100,8 @@ pub(super) struct Desk {
     pub of_participant: HashMap<ParticipantId, u64>,
     /// Who is in a room.
     rooms_of: HashMap<String, Vec<u64>>,
+    /// Which call has an identity in a LiveKit room.
+    identities: HashMap<(String, String), u64>,
     dialogue: Arc<Dialogue>,
     dialogues: HashMap<String, Arc<Dialogue>>,
     serial: u64,
@@ -114,12 +132,17 @@ impl Desk {
             endpoint: house.endpoint,
             engine: house.engine,
             rooms: house.rooms,
+            live: house.live,
+            questions: house.questions,
+            identities: HashMap::new(),
             agents: house.agents,
             prompts: house.prompts,
             look_ups: house.look_ups,
             plan: Plan::default(),
             limiter,
             totals: Totals::default(),
+            door: house.door,
+            load: house.load,
             errands: VecDeque::new(),
             refusals: Hush::default(),
             busy: Hush::default(),
@@ -190,6 +213,32 @@ impl Desk {
                 self.rooms_of.remove(room);
             }
         }
+    }
+
+    /// The identity, or one beside it where a call of ours has it in this room: LiveKit would send the first
+    /// one away.
+    pub fn unique(&mut self, room: &str, identity: String, call: u64) -> String {
+        let mut key = (room.to_owned(), identity);
+        if self.config.rooms.unique_identity && self.identities.contains_key(&key) {
+            let few: String = self.random_name().chars().take(6).collect();
+            key.1 = format!("{}_{few}", key.1);
+        }
+        let identity = key.1.clone();
+        self.identities.insert(key, call);
+        identity
+    }
+
+    /// It is free again.
+    pub fn forget_identity(&mut self, room: &str, identity: &str, call: u64) {
+        let key = (room.to_owned(), identity.to_owned());
+        if self.identities.get(&key) == Some(&call) {
+            self.identities.remove(&key);
+        }
+    }
+
+    /// Has the processor more to do than `max_cpu_utilization` allows?
+    pub fn load_is_full(&self) -> bool {
+        self.load.is_full()
     }
 
     /// The calls in a room.

@@ -9,10 +9,11 @@ use super::{Call, Caller, Destination, State, chronicle, words};
 use bytes::Bytes;
 use std::sync::Arc;
 use tracing::{info, warn};
+use trunkline_config::Answer;
 use trunkline_media::session::Direction;
 use trunkline_records::{Cdr, What};
 use trunkline_sip::message::Escaped;
-use trunkline_sip::{CallHandle, End, Flow, Message, Time};
+use trunkline_sip::{CallHandle, End, Extra, Flow, Message, Time};
 
 /// What passed on the wire before the call was known to us: its INVITE, the 100.
 pub(super) type Early = Vec<(Time, What)>;
@@ -27,6 +28,9 @@ pub(super) fn arrive(
 ) -> Option<Box<Call>> {
     desk.totals.inbound += 1;
     let mut caller = admission::caller(invite, flow);
+    if desk.questions.is_some() {
+        return super::asking::begin(desk, sip, invite, flow, caller, early);
+    }
     match admission::admit(desk, invite, flow, &mut caller) {
         Admission::Taken(taken) => Some(take(desk, sip, invite, flow, caller, taken, early)),
         Admission::Challenge { realm, stale } => {
@@ -56,7 +60,14 @@ pub(super) fn arrive(
 }
 
 /// No room for it now. No CDR: a flood must not fill the disk.
-fn busy(desk: &mut Desk, sip: CallHandle, status: u16, why: &str, retry_after: u64, caller: &Caller) {
+pub(super) fn busy(
+    desk: &mut Desk,
+    sip: CallHandle,
+    status: u16,
+    why: &str,
+    retry_after: u64,
+    caller: &Caller,
+) {
     desk.totals.refused += 1;
     if desk.busy.may(desk.now) {
         warn!(status, source = ?caller.source, "a call was refused: {why}");
@@ -84,14 +95,39 @@ fn take(
     call.open(desk, early);
     call.decided(desk, "taken", &taken.why);
     match call.prepare(desk, admission::offer(invite), flow) {
-        Ok(sdp) => call.answer(desk, sdp),
+        Ok(sdp) => call.let_in(desk, sdp),
         Err(no) => call.refuse(desk, no.status, &no.why, (no.status == 503).then_some(5)),
     }
     call
 }
 
 impl Call {
-    fn inbound(desk: &mut Desk, sip: CallHandle, invite: &Message, flow: &Flow, caller: Caller) -> Box<Self> {
+    /// Whoever goes into a LiveKit room rings until somebody is there (`rooms.answer`); others are answered.
+    pub(super) fn let_in(&mut self, desk: &mut Desk, sdp: Bytes) {
+        let waits = desk.live.is_some() && desk.config.rooms.answer != Answer::AtOnce;
+        match self.destination.clone() {
+            Destination::Room { room, identity, name, attributes, terms } if waits => {
+                // Who waited for livekit-server rings already.
+                let rung = match self.asking.is_some() {
+                    true => Ok(()),
+                    false => desk.endpoint.ring(desk.now, self.sip, 180, None, false, &[]),
+                };
+                if rung.is_ok() {
+                    self.met = true;
+                    self.knock(desk, (room, identity, name), attributes, *terms, Some(sdp));
+                }
+            }
+            _ => self.answer(desk, sdp, &[]),
+        }
+    }
+
+    pub(super) fn inbound(
+        desk: &mut Desk,
+        sip: CallHandle,
+        invite: &Message,
+        flow: &Flow,
+        caller: Caller,
+    ) -> Box<Self> {
         let id = desk.call_id();
         let cdr = Cdr {
             id: id.to_string(),
@@ -103,7 +139,11 @@ impl Call {
             started: desk.chronicle.wall(desk.now),
             ..Cdr::default()
         };
-        Box::new(Self::new(desk, id, sip, cdr, caller))
+        let mut call = Box::new(Self::new(desk, id, sip, cdr, caller));
+        if desk.live.is_some() {
+            call.remote_headers = headers_of(invite);
+        }
+        call
     }
 
     /// A call of either direction, at its first moment.
@@ -129,6 +169,11 @@ impl Call {
             caller,
             partner: None,
             farewell: None,
+            asking: None,
+            early: None,
+            guest: None,
+            remote_headers: Vec::new(),
+            goodbye_headers: Vec::new(),
         }
     }
 
@@ -141,7 +186,12 @@ impl Call {
     }
 
     /// Ports are bound and our description is written.
-    fn prepare(&mut self, desk: &mut Desk, offer: Option<Bytes>, flow: &Flow) -> Result<Bytes, NoMedia> {
+    pub(super) fn prepare(
+        &mut self,
+        desk: &mut Desk,
+        offer: Option<Bytes>,
+        flow: &Flow,
+    ) -> Result<Bytes, NoMedia> {
         if let (Destination::Agent { .. }, Some(fault)) = (&self.destination, desk.agents.engine_fault()) {
             return Err(NoMedia { status: 503, why: fault });
         }
@@ -167,10 +217,14 @@ impl Call {
         }
     }
 
-    fn answer(&mut self, desk: &mut Desk, sdp: Bytes) {
+    pub(super) fn answer(&mut self, desk: &mut Desk, sdp: Bytes, headers: &[Extra]) {
         let now = desk.now;
-        let rung = desk.endpoint.ring(now, self.sip, 180, None, false, &[]);
-        let answered = rung.and_then(|()| desk.endpoint.answer(now, self.sip, sdp, &[]));
+        // Who waited for a room, or for livekit-server, rings already.
+        let rung = match self.guest.is_some() || self.asking.is_some() {
+            true => Ok(()),
+            false => desk.endpoint.ring(now, self.sip, 180, None, false, &[]),
+        };
+        let answered = rung.and_then(|()| desk.endpoint.answer(now, self.sip, sdp, headers));
         match answered {
             Ok(()) => {
                 self.state = State::Answered;
@@ -204,4 +258,18 @@ impl Call {
             self.over(desk, why, &End::Refused(status));
         }
     }
+}
+
+/// Headers as those in a room may ask for them: names in small letters, the first value of each.
+pub(super) fn headers_of(message: &Message) -> Vec<(String, String)> {
+    let mut found: Vec<(String, String)> = Vec::new();
+    for (name, value) in message.all_headers() {
+        let name = name.to_ascii_lowercase();
+        // Credentials are nobody's business in the room.
+        let secret = matches!(name.as_str(), "authorization" | "proxy-authorization");
+        if !secret && !found.iter().any(|(known, _)| *known == name) {
+            found.push((name, value.into_owned()));
+        }
+    }
+    found
 }

@@ -62,6 +62,9 @@ impl Call {
 
     /// The caller can hear us: whoever the call is for begins, once.
     fn welcome(&mut self, desk: &mut Desk) {
+        if self.guest.is_some() {
+            self.is_active(desk);
+        }
         if !self.met && self.leg().is_some() && self.state < State::Ending {
             self.met = true;
             self.meet(desk);
@@ -264,7 +267,9 @@ impl Call {
         self.shut_media(desk);
         self.leave_partner(desk);
         let reason = words::reason(cause, why);
-        if desk.endpoint.hang_up(desk.now, self.sip, &reason).is_err() {
+        let mut headers = self.last_headers();
+        headers.append(&mut self.goodbye_headers);
+        if desk.endpoint.hang_up_with(desk.now, self.sip, &reason, &headers).is_err() {
             let why = why.to_owned();
             self.over(desk, &why, &End::LocalBye);
         }
@@ -275,6 +280,7 @@ impl Call {
         if self.state == State::Over {
             return;
         }
+        self.open_for_its_end(desk, end);
         self.part(desk);
         self.company = Company::Nobody;
         self.waits_until = None;
@@ -295,7 +301,7 @@ impl Call {
             info!(call = %self.id, from = %Escaped(&self.cdr.from), to = %Escaped(&self.cdr.to),
                 destination = %Escaped(&self.cdr.destination), "call ended: {sentence}");
         }
-        if !self.awaits_report {
+        if !self.awaits_report && !self.is_unknown() {
             desk.chronicle.end(std::mem::take(&mut self.cdr));
         }
     }

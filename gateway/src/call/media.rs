@@ -100,6 +100,7 @@ impl Call {
         let sent = media.session.replace(session).map(|before| before.direction.sends());
         if let Some(leg) = opened {
             self.start_recording(desk, leg);
+            self.sit(desk);
         }
         if sent.is_some_and(|sent| sent != sends) {
             self.held(desk, !sends);

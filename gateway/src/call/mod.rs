@@ -4,16 +4,20 @@
 //! events of media, agents and rooms, requests and the time go in; datagrams come out. The [`Desk`] is what
 //! every call works with: endpoint, media engine, rooms, agents, dialplan, chronicle.
 //!
+//! Where livekit-server decides, `asking` stands in for `admission`; in LiveKit rooms a call is a `guest`.
+//!
 //! The path of an inbound call is [`inbound`], read from top to bottom: INVITE → `admission` (trunk,
 //! credentials, limits, rule) → `media` (port, answer) → 180, 200 → ACK → `company` (PIN desk, agent or
 //! room) → BYE → figures → CDR. [`outbound`] is the other half of a transfer. Everything that happens is an
 //! entry of the `chronicle`. What one call wants of another is an [`desk::Errand`], never a reference.
 
 mod admission;
+mod asking;
 mod chronicle;
 mod command;
 mod company;
 mod desk;
+mod guest;
 mod inbound;
 mod keys;
 mod life;
@@ -21,6 +25,7 @@ mod media;
 mod outbound;
 mod pin;
 mod table;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -59,7 +64,13 @@ enum Destination {
     /// The agent, with this dialogue (empty: the configured one).
     Agent { dialogue: String },
     /// A room.
-    Room { room: String, identity: String, name: String, attributes: Vec<(String, String)> },
+    Room {
+        room: String,
+        identity: String,
+        name: String,
+        attributes: Vec<(String, String)>,
+        terms: Box<terms::Terms>,
+    },
     /// Joined with the call that asked for it, once it is answered.
     Partner,
 }
@@ -106,6 +117,16 @@ struct Call {
     partner: Option<u64>,
     /// Why we ended it, once we did.
     farewell: Option<String>,
+    /// What livekit-server is asked about.
+    asking: Option<Box<asking::Asking>>,
+    /// What passed on the wire before it is in the records.
+    early: Option<inbound::Early>,
+    /// How it is in a LiveKit room.
+    guest: Option<Box<guest::Guest>>,
+    /// Headers of the peer's INVITE, or of its answer to ours: for those in the room who ask.
+    remote_headers: Vec<(String, String)>,
+    /// Headers that somebody in the room wants on our BYE.
+    goodbye_headers: Vec<(String, String)>,
 }
 
 /// How the limiter counted a call.

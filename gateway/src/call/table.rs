@@ -86,10 +86,19 @@ impl Calls {
     }
 
     fn trace(&mut self, handle: CallHandle, at: Time, mut what: What) {
-        let known = self.desk.of_handle.get(&handle).and_then(|serial| self.calls.get(serial));
+        let serial = self.desk.of_handle.get(&handle).copied().unwrap_or_default();
+        let known = self.calls.get(&serial);
         match known {
             // The CDR of a call that is over has left.
             Some(call) if call.state == State::Over => {}
+            // Nothing is written of it yet.
+            Some(call) if call.early.is_some() => {
+                if let Some(call) = self.calls.get_mut(&serial)
+                    && let Some(early) = call.early.as_mut().filter(|early| early.len() < EARLY)
+                {
+                    early.push((at, what));
+                }
+            }
             Some(call) => {
                 if call.is_secret_key() {
                     hide_key(&mut what);
@@ -144,6 +153,9 @@ impl Calls {
             return;
         }
         self.deadlines.insert((call.deadline(), call.serial));
+        if self.desk.live.is_some() {
+            self.desk.door.enter(&call.id);
+        }
         self.calls.insert(call.serial, call);
     }
 
@@ -156,6 +168,9 @@ impl Calls {
         if call.is_gone() {
             self.desk.of_handle.remove(&call.sip);
             self.deadlines.remove(&(before, serial));
+            if self.desk.live.is_some() {
+                self.desk.door.leave(&call.id);
+            }
             self.calls.remove(&serial);
         } else if before != after {
             self.deadlines.remove(&(before, serial));
@@ -201,6 +216,31 @@ impl Calls {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// A LiveKit room says something.
+    pub fn on_live(&mut self, now: Time, event: trunkline_livekit::Event) {
+        self.desk.now = now;
+        if let Some(serial) = self.desk.of_participant.get(&event.who()).copied() {
+            self.with(serial, |call, desk| call.on_live(desk, event));
+        }
+    }
+
+    /// livekit-server decided about a call.
+    pub fn told(&mut self, now: Time, told: crate::authority::Told) {
+        self.desk.now = now;
+        self.with(told.serial, |call, desk| call.told(desk, told.said));
+    }
+
+    /// livekit-server wants something.
+    pub fn incoming(&mut self, now: Time, incoming: trunkline_psrpc::Incoming) {
+        self.desk.now = now;
+        use trunkline_psrpc::{Incoming, PsrpcError, code};
+        let later = || PsrpcError::new(code::UNKNOWN, "not in this version");
+        match incoming {
+            Incoming::Create { reply, .. } => reply.answer(Err(later())),
+            Incoming::Transfer { reply, .. } => reply.answer(Err(later())),
         }
     }
 

@@ -2,8 +2,11 @@
 //! that is taken before anything else was touched, the store before the threads.
 
 use super::banner;
+use super::livekit::{self, Door};
+use crate::authority::Told;
 use crate::call::{Calls, House, LookUp};
 use crate::control::{CallEvent, Request, server, socket};
+use crate::load::Load;
 use crate::prompts::PromptShelf;
 use crate::transport::{BindError, Listen, Sockets, TcpLimits};
 use std::path::PathBuf;
@@ -15,6 +18,7 @@ use trunkline_agent::dialogue::{Dialogue, DialogueError};
 use trunkline_agent::host::{self, AgentHost, HostError};
 use trunkline_config::Config;
 use trunkline_media::engine::{self, Engine, EngineConfig, EngineError};
+use trunkline_psrpc::{Bus, Incoming};
 use trunkline_records::{Records, RecordsError};
 use trunkline_room::{self as room, LocalRooms, RoomError};
 use trunkline_sip::Endpoint;
@@ -37,6 +41,10 @@ pub(super) struct Program {
     pub legs: engine::Events,
     pub agents: host::Events,
     pub rooms: room::Events,
+    pub live: Option<trunkline_livekit::Events>,
+    pub told: Option<mpsc::Receiver<Told>>,
+    pub incoming: Option<mpsc::Receiver<Incoming>>,
+    pub bus: Option<Bus>,
     pub requests: mpsc::Receiver<Request>,
     pub look_ups: mpsc::Receiver<LookUp>,
     pub control: server::Control,
@@ -64,6 +72,10 @@ pub(super) enum StartError {
     Dialogue(#[from] DialogueError),
     #[error("recording.folder {path}: {source}", path = path.display())]
     Recordings { path: PathBuf, source: std::io::Error },
+    #[error("rooms.roots {path}: {source}", path = path.display())]
+    Roots { path: PathBuf, source: std::io::Error },
+    #[error("the load cannot be watched: {0}")]
+    Load(std::io::Error),
     #[error("no randomness from the kernel: {0}")]
     Random(getrandom::Error),
 }
@@ -95,6 +107,9 @@ pub(super) async fn start(config: Config, file: &str) -> Result<Program, StartEr
     let ports = config.rtp_port.0..=config.rtp_port.1;
     let (engine, legs) = Engine::start(EngineConfig { threads: 0, ports, wake: wake() })?;
     let (rooms, room_events) = LocalRooms::start(ROOM, wake())?;
+    let load = Load::watch(config.max_cpu_utilization).map_err(StartError::Load)?;
+    let door = Door::new(&config, load.clone());
+    let parts = livekit::start(&config, &door, wake())?;
     let dialogue = Arc::new(dialogue(&config)?);
     let (agents, agent_events) = AgentHost::start(config.agent.sessions, wake())?;
     let agents = Arc::new(agents);
@@ -115,6 +130,10 @@ pub(super) async fn start(config: Config, file: &str) -> Result<Program, StartEr
         endpoint: Endpoint::new(endpoint(&config), seed),
         engine,
         rooms,
+        live: parts.live,
+        questions: parts.questions,
+        door,
+        load,
         agents: Arc::clone(&agents),
         dialogue,
         prompts,
@@ -143,6 +162,10 @@ pub(super) async fn start(config: Config, file: &str) -> Result<Program, StartEr
         legs,
         agents: agent_events,
         rooms: room_events,
+        live: parts.events,
+        told: parts.told,
+        incoming: parts.incoming,
+        bus: parts.bus,
         requests,
         look_ups,
         control,

@@ -1,12 +1,14 @@
 //! The signalling loop: whatever comes first is handed to the calls, and what they say goes out.
 
 use super::start::Program;
+use crate::authority::Told;
 use crate::call::{LookUp, LookedUp};
 use crate::transport::{Arrival, Sockets};
 use std::net::SocketAddr;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
+use trunkline_psrpc::Incoming;
 use trunkline_sip::{Time, Transport};
 
 /// Arrivals that are taken in one go before anybody else gets a turn.
@@ -25,6 +27,8 @@ enum Turn {
     Request(crate::control::Request),
     LookUp(LookUp),
     LookedUp(Found),
+    Told(Told),
+    Incoming(Incoming),
     Stop,
     Time,
 }
@@ -53,6 +57,8 @@ pub(super) async fn turn(mut program: Program) {
             Some(request) = program.requests.recv() => Turn::Request(request),
             Some(wanted) = program.look_ups.recv(), if looking < LOOK_UPS => Turn::LookUp(wanted),
             Some(done) = finds.recv() => Turn::LookedUp(done),
+            Some(told) = some(&mut program.told) => Turn::Told(told),
+            Some(incoming) = some(&mut program.incoming) => Turn::Incoming(incoming),
             () = next(&mut terminate) => Turn::Stop,
             () = next(&mut interrupt) => Turn::Stop,
             () = tokio::time::sleep(wait) => Turn::Time,
@@ -75,7 +81,14 @@ pub(super) async fn turn(mut program: Program) {
                 let flow = address.map(|a| program.sockets.flow_to(transport(&asked.to), a));
                 program.calls.looked_up(now, LookedUp { serial: asked.serial, to: asked.to, flow });
             }
-            Turn::Stop => program.calls.drain(now),
+            Turn::Told(told) => program.calls.told(now, told),
+            Turn::Incoming(incoming) => program.calls.incoming(now, incoming),
+            Turn::Stop => {
+                if let Some(bus) = &program.bus {
+                    bus.close();
+                }
+                program.calls.drain(now);
+            }
         }
         events(&mut program, now);
         if program.calls.deadline().is_some_and(|t| t <= now) {
@@ -107,8 +120,8 @@ fn arrived(program: &mut Program, now: Time, arrival: Arrival) {
 
 /// What media, agents and rooms have to say.
 fn events(program: &mut Program, now: Time) {
-    let mut left = [EVENTS; 3];
-    let [legs, agents, rooms] = &mut left;
+    let mut left = [EVENTS; 4];
+    let [legs, agents, rooms, live] = &mut left;
     while *legs > 0
         && let Some((leg, event)) = program.legs.try_next()
     {
@@ -126,6 +139,12 @@ fn events(program: &mut Program, now: Time) {
     {
         *rooms -= 1;
         program.calls.on_room(now, &event);
+    }
+    while *live > 0
+        && let Some(event) = program.live.as_mut().and_then(trunkline_livekit::Events::try_next)
+    {
+        *live -= 1;
+        program.calls.on_live(now, event);
     }
     if left.contains(&0) {
         // There may be more, and whoever wrote it has woken us already.
@@ -168,6 +187,14 @@ pub(crate) fn transport(uri: &str) -> Transport {
 
 fn stop_signal(kind: SignalKind) -> Option<Signal> {
     signal(kind).inspect_err(|error| warn!("signals cannot be caught: {error}")).ok()
+}
+
+/// What a queue that may not be there brings.
+async fn some<T>(queue: &mut Option<mpsc::Receiver<T>>) -> Option<T> {
+    match queue {
+        Some(queue) => queue.recv().await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn next(signal: &mut Option<Signal>) {

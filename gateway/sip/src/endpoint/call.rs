@@ -117,6 +117,8 @@ pub(super) struct Call {
     pub bye: Option<Id>,
     /// Reason header of a BYE that waits for an ACK.
     pub reason: Box<str>,
+    /// More headers of our BYE.
+    pub goodbye: Vec<Extra>,
     /// Our session description, as it was sent last.
     pub local_sdp: Bytes,
     pub armed: Armed,
@@ -143,6 +145,7 @@ impl Call {
             outgoing: None,
             bye: None,
             reason: "".into(),
+            goodbye: Vec::new(),
             local_sdp: Bytes::new(),
             armed: Armed::default(),
         }

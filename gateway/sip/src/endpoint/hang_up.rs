@@ -12,9 +12,14 @@ impl Endpoint {
         now: Time,
         handle: CallHandle,
         reason: &str,
+        headers: &[Extra],
     ) -> Result<(), CommandError> {
-        if reason.contains(['\r', '\n', '\0']) {
+        let broken = |text: &str| text.contains(['\r', '\n', '\0']);
+        if broken(reason) || headers.iter().any(|(name, value)| broken(name) || broken(value)) {
             return Err(CommandError::Value);
+        }
+        if let Ok(call) = self.call_mut(handle) {
+            call.goodbye = headers.to_vec();
         }
         match self.call(handle)?.state {
             State::Ringing => {
@@ -49,11 +54,15 @@ impl Endpoint {
     pub(super) fn leave(&mut self, now: Time, handle: CallHandle) {
         let Ok(call) = self.call_mut(handle) else { return };
         let reason = std::mem::take(&mut call.reason);
+        let goodbye = std::mem::take(&mut call.goodbye);
         let sent = self.request(
             now,
             handle,
             Purpose::Bye,
-            |b| if reason.is_empty() { b } else { b.header(HeaderName::Reason, &reason) },
+            |b| {
+                let b = if reason.is_empty() { b } else { b.header(HeaderName::Reason, &reason) };
+                super::call::with(b, &goodbye)
+            },
             ("", &[]),
         );
         match (sent, self.call_mut(handle)) {

@@ -342,7 +342,17 @@ impl Endpoint {
     /// Ends the call, whatever its state: 480 to an INVITE not answered, CANCEL for one of ours, BYE
     /// (after the ACK of our 2xx, RFC 3261 §15) in a call. `reason` is a Reason header (RFC 3326) or empty.
     pub fn hang_up(&mut self, now: Time, call: CallHandle, reason: &str) -> Result<(), CommandError> {
-        self.do_hang_up(now, call, reason)
+        self.do_hang_up(now, call, reason, &[])
+    }
+    /// The same, with more headers on the BYE.
+    pub fn hang_up_with(
+        &mut self,
+        now: Time,
+        call: CallHandle,
+        reason: &str,
+        headers: &[Extra],
+    ) -> Result<(), CommandError> {
+        self.do_hang_up(now, call, reason, headers)
     }
     /// Call-ID, local tag and remote tag of a call.
     #[must_use]

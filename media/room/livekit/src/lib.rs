@@ -19,8 +19,10 @@ mod people;
 mod rooms;
 mod seat;
 mod signal;
+mod token;
 
 pub use rooms::{Events, LiveRooms};
+pub use token::Admission;
 
 use std::net::IpAddr;
 use trunkline_media::company::Company;
@@ -99,6 +101,28 @@ pub enum Event {
     Left { who: ParticipantId, reason: i32, name: &'static str },
     /// Never got in.
     Failed { who: ParticipantId, error: JoinError },
+}
+
+impl Event {
+    /// Whose it is.
+    #[must_use]
+    pub fn who(&self) -> ParticipantId {
+        match self {
+            Self::Joined { who, .. }
+            | Self::Ready { who }
+            | Self::Seat { who, .. }
+            | Self::Hears { who, .. }
+            | Self::Others { who, .. }
+            | Self::Key { who, .. }
+            | Self::Rpc { who, .. }
+            | Self::Muted { who, .. }
+            | Self::Attributes { who, .. }
+            | Self::Interrupted { who, .. }
+            | Self::Resumed { who, .. }
+            | Self::Left { who, .. }
+            | Self::Failed { who, .. } => *who,
+        }
+    }
 }
 
 /// Why somebody did not get into a room.

@@ -1,0 +1,402 @@
+//! A call as a participant of a LiveKit room: joins, is heard and hears, and leaves when the call does.
+//!
+//! `knock` joins, while the telephone still rings or once it is answered; what the room says comes to `on_live`.
+//! The caller is answered when somebody is there to talk with (`rooms.answer`). The seat of the participant goes to
+//! the leg as soon as both are there. When the room is over for us the call is, and the other way round.
+
+use super::company::Company;
+use super::desk::Desk;
+use super::terms::Terms;
+use super::{Call, State, words};
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use trunkline_config::{Answer, RoomCodec as Wanted};
+use trunkline_livekit::{Admission, Event, Join, Leave, RoomCodec};
+use trunkline_media::company::Company as Seat;
+use trunkline_media::event::LegCommand;
+use trunkline_media::session::Codec;
+use trunkline_records::What;
+use trunkline_room::ParticipantId;
+use trunkline_sip::{Extra, Time};
+
+/// A key of the room is played to the telephone for so long, as livekit/sip does.
+const KEY: Time = Time::from_millis(250);
+/// LiveKit's `DisconnectReason` for somebody who came under the same identity.
+const DUPLICATE_IDENTITY: i32 = 2;
+/// RPC errors of LiveKit's SDKs.
+const UNSUPPORTED_METHOD: u32 = 1_400;
+const APPLICATION_ERROR: u32 = 1_500;
+
+/// How a call is in its room.
+pub(super) struct Guest {
+    pub who: ParticipantId,
+    pub room: String,
+    identity: String,
+    name: String,
+    /// As they are now; kept for the headers of the BYE when the room is gone already.
+    pub attributes: BTreeMap<String, String>,
+    pub terms: Terms,
+    /// Our description, until the call is answered with it.
+    pub unanswered: Option<Bytes>,
+    pub ring_until: Time,
+    /// Media is connected; the seat can be had.
+    ready: bool,
+    asked: bool,
+    seat: Option<Box<dyn Seat>>,
+    /// `PA_…`
+    pub sid: String,
+}
+
+impl Call {
+    /// Joins the room. `unanswered`: the telephone rings until somebody is there.
+    pub(super) fn knock(
+        &mut self,
+        desk: &mut Desk,
+        who: (String, String, String),
+        attributes: Vec<(String, String)>,
+        terms: Terms,
+        unanswered: Option<Bytes>,
+    ) {
+        let (room, identity, name) = who;
+        let identity = desk.unique(&room, identity, self.serial);
+        let mut all: BTreeMap<String, String> = attributes.into_iter().collect();
+        all.insert("sip.callID".into(), self.id.to_string());
+        all.insert("sip.callIDFull".into(), self.cdr.sip_call_id.clone());
+        if let Some(tag) = desk.endpoint.identity(self.sip).map(|identity| identity.remote_tag)
+            && !tag.is_empty()
+        {
+            all.insert("sip.callTag".into(), tag);
+        }
+        let status = match (&unanswered, self.state) {
+            (Some(_), _) => "ringing",
+            (None, State::Trying) => "dialing",
+            (None, _) => "active",
+        };
+        all.insert("sip.callStatus".into(), status.into());
+        let longest = desk.config.limits.call_duration;
+        self.ends_at = desk.now + terms.longest.unwrap_or(longest).min(longest);
+        let ringing = terms.ringing.unwrap_or(desk.config.limits.ringing);
+        let guest = Guest {
+            who: ParticipantId(desk.serial()),
+            room,
+            identity,
+            name,
+            attributes: all,
+            terms,
+            unanswered,
+            ring_until: desk.now + ringing,
+            ready: false,
+            asked: false,
+            seat: None,
+            sid: String::new(),
+        };
+        if guest.unanswered.is_some() {
+            self.waits_until = Some(desk.now + desk.config.ringing_interval.min(ringing));
+        }
+        self.guest = Some(Box::new(guest));
+        self.enter(desk);
+    }
+
+    /// Joins, or joins again under another identity.
+    fn enter(&mut self, desk: &mut Desk) {
+        let session = self.media.as_ref().and_then(super::media::Media::session).map(|s| s.codec);
+        let Some(guest) = &self.guest else { return };
+        let Some(livekit) = &desk.config.livekit else { return };
+        let attributes: Vec<_> = guest.attributes.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+        let admission = Admission {
+            room: guest.room.clone(),
+            identity: guest.identity.clone(),
+            name: guest.name.clone(),
+            metadata: guest.terms.metadata.clone(),
+            attributes: attributes.clone(),
+            room_config: guest.terms.room_config.clone(),
+        };
+        let token = match &guest.terms.token {
+            Some(token) => Ok(token.clone()),
+            None => admission.sign(&livekit.api_key, livekit.api_secret.reveal()),
+        };
+        let token = match token {
+            Ok(token) => token,
+            Err(why) => return self.no_room(desk, &why),
+        };
+        let e2ee = guest.terms.ids.iter().find_map(|id| desk.config.rooms.e2ee.get(id));
+        let join = Join {
+            who: guest.who,
+            url: guest.terms.url.clone().unwrap_or_else(|| livekit.url.clone()),
+            token,
+            attributes,
+            track: guest.identity.clone(),
+            codec: codec(desk, &guest.terms, session),
+            rate: session.map_or(8_000, Codec::rate),
+            // Whoever is called hears the room once he answers.
+            listen: guest.unanswered.is_some() || self.state != State::Trying,
+            e2ee: e2ee.map(|key| key.reveal().as_bytes().to_vec()),
+        };
+        let (who, room) = (guest.who, guest.room.clone());
+        let Some(live) = &desk.live else {
+            return self.no_room(desk, "rooms are in process: there is no LiveKit server");
+        };
+        live.join(join);
+        desk.joined(&room, who, self.serial);
+        self.company = Company::Live;
+    }
+
+    /// The room says something.
+    pub(super) fn on_live(&mut self, desk: &mut Desk, event: Event) {
+        let Some(guest) = &mut self.guest else { return };
+        match event {
+            Event::Joined { sid, others, sip, .. } => {
+                guest.sid = sid;
+                let (identity, room) = (guest.identity.clone(), guest.room.clone());
+                self.entered(desk, "joined", &format!("{identity} joined room {room}, where {others} were"));
+                if sip > 0 || desk.config.rooms.answer == Answer::WhenJoined {
+                    self.somebody_is_there(desk);
+                }
+            }
+            Event::Ready { .. } => {
+                guest.ready = true;
+                self.sit(desk);
+            }
+            Event::Seat { seat, .. } => {
+                guest.seat = Some(seat);
+                self.sit(desk);
+            }
+            Event::Hears { identity, codec, .. } => {
+                self.entered(desk, "hears", &format!("{identity}, {codec}"));
+                self.somebody_is_there(desk);
+            }
+            Event::Others { sip, .. } if sip > 0 => self.somebody_is_there(desk),
+            Event::Key { digit, .. } => self.key_of_the_room(desk, digit),
+            Event::Rpc { from, id, method, payload, .. } => self.method(desk, &from, &id, &method, &payload),
+            Event::Muted { muted, .. } => {
+                self.entered(desk, if muted { "muted" } else { "unmuted" }, "by the room");
+            }
+            Event::Attributes { attributes, .. } => guest.attributes = attributes.into_iter().collect(),
+            Event::Interrupted { why, .. } => self.entered(desk, "room lost", &why),
+            Event::Resumed { anew, .. } => {
+                let how = if anew { "joined anew" } else { "the same participant goes on" };
+                self.entered(desk, "room back", how);
+            }
+            Event::Left { reason, name, .. } => self.room_is_over(desk, reason, name),
+            Event::Failed { error, .. } => self.no_room(desk, &error.to_string()),
+            _ => {}
+        }
+    }
+
+    /// Leg and seat are brought together as soon as both are there.
+    pub(super) fn sit(&mut self, desk: &Desk) {
+        let Some(leg) = self.leg() else { return };
+        let Some(guest) = &mut self.guest else { return };
+        if let Some(seat) = guest.seat.take() {
+            self.tell_leg(desk, leg, LegCommand::Meet(seat));
+        } else if guest.ready
+            && !std::mem::replace(&mut guest.asked, true)
+            && let Some(live) = &desk.live
+        {
+            live.take_seat(guest.who);
+        }
+    }
+
+    /// Whoever rings is answered now.
+    fn somebody_is_there(&mut self, desk: &mut Desk) {
+        let Some(guest) = &mut self.guest else { return };
+        let Some(sdp) = guest.unanswered.take() else { return };
+        let mut headers = guest.terms.headers.clone();
+        headers.extend(guest.terms.headers_of(&guest.attributes));
+        self.waits_until = None;
+        self.answer(desk, sdp, &headers);
+    }
+
+    /// It rings still: once more, or no longer.
+    pub(super) fn rings_on(&mut self, desk: &mut Desk) {
+        let Some(guest) = &self.guest else { return };
+        let until = guest.ring_until;
+        if desk.now >= until {
+            return self.refuse(desk, 486, "nobody in the room could be heard in time", None);
+        }
+        let _ = desk.endpoint.ring(desk.now, self.sip, 180, None, false, &[]);
+        self.waits_until = Some((desk.now + desk.config.ringing_interval).min(until));
+    }
+
+    /// The call is up: everybody may know.
+    pub(super) fn is_active(&mut self, desk: &Desk) {
+        self.set_status(desk, "active");
+        if let (Some(guest), Some(live)) = (&self.guest, &desk.live) {
+            live.listen(guest.who);
+        }
+    }
+
+    /// `sip.callStatus` for those in the room.
+    pub(super) fn set_status(&mut self, desk: &Desk, status: &str) {
+        let Some(guest) = &mut self.guest else { return };
+        let known = guest.attributes.insert("sip.callStatus".into(), status.to_owned());
+        if known.as_deref() != Some(status)
+            && let Some(live) = &desk.live
+        {
+            live.set_attributes(guest.who, vec![("sip.callStatus".to_owned(), status.to_owned())]);
+        }
+    }
+
+    /// More attributes, of headers that came later.
+    pub(super) fn add_attributes(&mut self, desk: &Desk, more: Vec<(String, String)>) {
+        let Some(guest) = &mut self.guest else { return };
+        if more.is_empty() {
+            return;
+        }
+        guest.attributes.extend(more.iter().cloned());
+        if let Some(live) = &desk.live {
+            live.set_attributes(guest.who, more);
+        }
+    }
+
+    /// Headers of our BYE, by the attributes as they were last.
+    pub(super) fn last_headers(&self) -> Vec<Extra> {
+        self.guest.as_ref().map(|guest| guest.terms.headers_of(&guest.attributes)).unwrap_or_default()
+    }
+
+    /// Leaves; everybody sees first that the call is over.
+    pub(super) fn leave_room(&mut self, desk: &mut Desk) {
+        // A call that never was up leaves without a word, as livekit/sip's do.
+        if self.cdr.answered.is_some() {
+            self.set_status(desk, "hangup");
+        }
+        let Some(guest) = &self.guest else { return };
+        let why = match self.cdr.status {
+            0..=299 => Leave::ClientInitiated,
+            404 | 408 | 480 => Leave::UserUnavailable,
+            500..=599 | 300..=399 => Leave::ClientInitiated,
+            _ => Leave::UserRejected,
+        };
+        if let Some(live) = &desk.live {
+            live.leave(guest.who, why);
+        }
+        desk.left(&guest.room, guest.who, self.serial);
+        desk.forget_identity(&guest.room, &guest.identity, self.serial);
+    }
+
+    fn key_of_the_room(&mut self, desk: &Desk, digit: char) {
+        let Some(leg) = self.leg() else { return };
+        self.tell_leg(desk, leg, LegCommand::Dtmf { digit, length: KEY, how: None });
+        let what = What::Dtmf { digit, received: false, how: "from the room".to_owned(), ms: 250 };
+        desk.chronicle.note(desk.now, &self.id, what);
+    }
+
+    /// A room method (livekit/sip registers two).
+    fn method(&mut self, desk: &mut Desk, from: &str, id: &str, method: &str, payload: &str) {
+        let Some(guest) = &self.guest else { return };
+        let who = guest.who;
+        let answer = match method {
+            "lk.sip.EndCall" => match headers_in(payload) {
+                Ok(headers) => {
+                    self.goodbye_headers = headers;
+                    Ok("{}".to_owned())
+                }
+                Err(why) => Err((APPLICATION_ERROR, why)),
+            },
+            "lk.sip.GetRemoteHeaders" => Ok(self.remote_headers_as_json(payload)),
+            _ => Err((UNSUPPORTED_METHOD, format!("Method not supported at destination: {method}"))),
+        };
+        let ends = method == "lk.sip.EndCall" && answer.is_ok();
+        if let Some(live) = &desk.live {
+            live.answer(who, id, from, answer);
+        }
+        if ends {
+            self.hang_up(desk, words::NORMAL, &format!("{from} ended it (lk.sip.EndCall)"));
+        }
+    }
+
+    fn remote_headers_as_json(&self, payload: &str) -> String {
+        let asked: serde_json::Value = serde_json::from_str(payload).unwrap_or_default();
+        let names = |key: &str| -> Vec<String> {
+            let list = asked.get(key).and_then(serde_json::Value::as_array);
+            let texts = list.into_iter().flatten().filter_map(serde_json::Value::as_str);
+            texts.map(str::to_ascii_lowercase).collect()
+        };
+        let (include, exclude) = (names("include"), names("exclude"));
+        let wanted = |name: &str| {
+            let name = name.to_ascii_lowercase();
+            (include.is_empty() || include.contains(&name)) && !exclude.contains(&name)
+        };
+        let found: BTreeMap<&str, &str> = self
+            .remote_headers
+            .iter()
+            .filter(|(name, _)| wanted(name))
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        serde_json::json!({ "headers": found }).to_string()
+    }
+
+    /// We are not in the room any more, though we did not leave.
+    fn room_is_over(&mut self, desk: &mut Desk, reason: i32, name: &str) {
+        if reason == DUPLICATE_IDENTITY && desk.config.rooms.unique_identity {
+            return self.enter_beside(desk);
+        }
+        let why = format!("the room sent the caller away ({name})");
+        let cause = match reason {
+            // Removed, deleted, closed, left: somebody wanted it.
+            1 | 4 | 5 | 10 => words::NORMAL,
+            _ => words::OUT_OF_ORDER,
+        };
+        if self.state == State::Trying && self.cdr.direction == "inbound" {
+            return self.refuse(desk, 486, &why, None);
+        }
+        self.hang_up(desk, cause, &why);
+    }
+
+    /// Somebody came under our identity, from another node: both go on.
+    fn enter_beside(&mut self, desk: &mut Desk) {
+        let suffix = desk.random_name();
+        let Some(guest) = &mut self.guest else { return };
+        desk.of_participant.remove(&guest.who);
+        guest.who = ParticipantId(desk.serial());
+        let few: String = suffix.chars().take(6).collect();
+        guest.identity = format!("{}_{few}", guest.identity);
+        (guest.ready, guest.asked, guest.seat) = (false, false, None);
+        let why = "another call with its number joined the room; it goes on under another identity";
+        self.decided(desk, "joins again", why);
+        self.enter(desk);
+    }
+
+    /// The room cannot be had.
+    fn no_room(&mut self, desk: &mut Desk, why: &str) {
+        self.fault(desk, why);
+        tracing::warn!(call = %self.id, "a room could not be joined: {why}");
+        if self.state == State::Trying && self.cdr.direction == "inbound" {
+            return self.refuse(desk, 503, &format!("the room could not be joined: {why}"), Some(5));
+        }
+        self.hang_up(desk, words::OUT_OF_ORDER, "the room could not be joined");
+    }
+}
+
+/// `{"headers": {"X-A": "b"}}`
+fn headers_in(payload: &str) -> Result<Vec<Extra>, String> {
+    if payload.trim().is_empty() {
+        return Ok(Vec::new());
+    }
+    let read: serde_json::Value =
+        serde_json::from_str(payload).map_err(|error| format!("expected a JSON object: {error}"))?;
+    let Some(headers) = read.get("headers").and_then(serde_json::Value::as_object) else {
+        return Ok(Vec::new());
+    };
+    let pair = |(name, value): (&String, &serde_json::Value)| {
+        let value = value.as_str().filter(|v| !v.contains(char::is_control))?;
+        Some((name.clone(), value.to_owned())).filter(|(name, _)| !name.contains(char::is_control))
+    };
+    Ok(headers.iter().filter_map(pair).collect())
+}
+
+/// What goes into the room: the leg's own G.711 as it is, or Opus at the leg's rate.
+fn codec(desk: &Desk, terms: &Terms, leg: Option<Codec>) -> RoomCodec {
+    let rooms = &desk.config.rooms;
+    let special = terms.ids.iter().find_map(|id| rooms.room_codecs.get(id));
+    match special.unwrap_or(&rooms.room_codec) {
+        Wanted::Opus => RoomCodec::Opus,
+        Wanted::Pcmu => RoomCodec::Pcmu,
+        Wanted::Pcma => RoomCodec::Pcma,
+        Wanted::Auto => match leg {
+            Some(Codec::Pcmu) => RoomCodec::Pcmu,
+            Some(Codec::Pcma) => RoomCodec::Pcma,
+            _ => RoomCodec::Opus,
+        },
+    }
+}

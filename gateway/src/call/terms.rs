@@ -1,0 +1,127 @@
+//! On which terms a call is in a LiveKit room: what trunk and rule said beyond the room's name.
+
+use std::collections::BTreeMap;
+use trunkline_psrpc::EvaluateSipDispatchRulesResponse;
+use trunkline_sip::message::Message;
+use trunkline_sip::{Extra, Time};
+
+/// Which headers become attributes by themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Include {
+    #[default]
+    None,
+    /// `X-…`
+    Extensions,
+    All,
+}
+
+/// See the module.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Terms {
+    pub metadata: String,
+    /// Headers of our 200.
+    pub headers: Vec<Extra>,
+    pub headers_to_attributes: Vec<(String, String)>,
+    pub attributes_to_headers: Vec<(String, String)>,
+    pub include: Include,
+    pub ringing: Option<Time>,
+    pub longest: Option<Time>,
+    pub room_config: Option<livekit_protocol::RoomConfiguration>,
+    /// A token that the server signed, and where it is good; else we sign one.
+    pub token: Option<String>,
+    pub url: Option<String>,
+    /// Ids of trunk and rule, for what the configuration says of them.
+    pub ids: Vec<String>,
+}
+
+/// Headers that carriers put their own ids into; always attributes (inventory of livekit/sip §1.7).
+const CARRIERS: [(&str, &str); 10] = [
+    ("X-Twilio-AccountSid", "sip.twilio.accountSid"),
+    ("X-Twilio-CallSid", "sip.twilio.callSid"),
+    ("X-call_leg_id", "sip.telnyx.callLegID"),
+    ("X-call_session_id", "sip.telnyx.callSessionID"),
+    ("X-Amzn-ConnectContactId", "sip.amazon.contactId"),
+    ("X-Amzn-ConnectInitialContactId", "sip.amazon.initialContactId"),
+    ("X-Amzn-SourceAccount", "sip.amazon.sourceAccount"),
+    ("X-Amzn-SourceArn", "sip.amazon.sourceArn"),
+    ("X-Amzn-TargetArn", "sip.amazon.targetArn"),
+    ("X-Lk-Test-Id", "lktest.id"),
+];
+/// A header is no file.
+const LONGEST_VALUE: usize = 1_024;
+
+impl Terms {
+    /// As livekit-server said them.
+    pub(super) fn of(rules: &EvaluateSipDispatchRulesResponse) -> Self {
+        let sorted = |map: &std::collections::HashMap<String, String>| {
+            let mut pairs: Vec<_> = map.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+            pairs.sort();
+            pairs
+        };
+        let set = |text: &String| (!text.is_empty()).then(|| text.clone());
+        Self {
+            metadata: rules.participant_metadata.clone(),
+            headers: sorted(&rules.headers),
+            headers_to_attributes: sorted(&rules.headers_to_attributes),
+            attributes_to_headers: sorted(&rules.attributes_to_headers),
+            include: Include::of(rules.include_headers),
+            ringing: rules.ringing_timeout.and_then(trunkline_psrpc::Span::time),
+            longest: rules.max_call_duration.and_then(trunkline_psrpc::Span::time),
+            room_config: rules.room_config.clone(),
+            token: set(&rules.token),
+            url: set(&rules.ws_url),
+            ids: vec![rules.sip_dispatch_rule_id.clone(), rules.sip_trunk_id.clone()],
+        }
+    }
+
+    /// Attributes that the headers of a message make.
+    pub(super) fn attributes_of(&self, message: &Message) -> Vec<(String, String)> {
+        let mut found = carriers(message);
+        for (header, attribute) in &self.headers_to_attributes {
+            if let Some(value) = message.header_named(header) {
+                found.insert(attribute.clone(), short(&value));
+            }
+        }
+        if self.include != Include::None {
+            for (name, value) in message.all_headers() {
+                let lower = name.to_ascii_lowercase();
+                if self.include == Include::All || lower.starts_with("x-") {
+                    found.insert(format!("sip.h.{lower}"), short(&value));
+                }
+            }
+        }
+        found.into_iter().collect()
+    }
+
+    /// Headers that the attributes make: on the 200, on the BYE.
+    pub(super) fn headers_of(&self, attributes: &BTreeMap<String, String>) -> Vec<Extra> {
+        let value = |attribute: &String| attributes.get(attribute).filter(|value| !value.is_empty());
+        self.attributes_to_headers
+            .iter()
+            .filter_map(|(attribute, header)| Some((header.clone(), value(attribute)?.clone())))
+            .filter(|(header, value)| !header.contains(char::is_control) && !value.contains(char::is_control))
+            .collect()
+    }
+}
+
+impl Include {
+    pub(super) fn of(number: i32) -> Self {
+        match number {
+            1 => Self::Extensions,
+            2 => Self::All,
+            _ => Self::None,
+        }
+    }
+}
+
+/// What carriers say of a call, whatever the trunk maps.
+pub(super) fn carriers(message: &Message) -> BTreeMap<String, String> {
+    let named = |(header, attribute): &(&str, &str)| {
+        Some(((*attribute).to_owned(), short(&message.header_named(header)?)))
+    };
+    CARRIERS.iter().filter_map(named).collect()
+}
+
+fn short(value: &str) -> String {
+    value.chars().filter(|c| !c.is_control()).take(LONGEST_VALUE).collect()
+}
