@@ -15,6 +15,7 @@ use trunkline_livekit::{Admission, Event, Join, Leave, RoomCodec};
 use trunkline_media::company::Company as Seat;
 use trunkline_media::event::LegCommand;
 use trunkline_media::session::Codec;
+use trunkline_psrpc::InternalCreateSipParticipantRequest as Order;
 use trunkline_records::What;
 use trunkline_room::ParticipantId;
 use trunkline_sip::{Extra, Time};
@@ -31,7 +32,7 @@ const APPLICATION_ERROR: u32 = 1_500;
 pub(super) struct Guest {
     pub who: ParticipantId,
     pub room: String,
-    identity: String,
+    pub identity: String,
     name: String,
     /// As they are now; kept for the headers of the BYE when the room is gone already.
     pub attributes: BTreeMap<String, String>,
@@ -45,6 +46,111 @@ pub(super) struct Guest {
     seat: Option<Box<dyn Seat>>,
     /// `PA_…`
     pub sid: String,
+}
+
+impl Guest {
+    /// One whose telephone is about to be called.
+    pub(super) fn dialling(desk: &mut Desk, serial: u64, id: &str, order: &Order, terms: Terms) -> Self {
+        let identity = match order.participant_identity.as_str() {
+            "" => format!("sip_{}", order.call_to),
+            given => given.to_owned(),
+        };
+        let room = order.room_name.clone();
+        let identity = desk.unique(&room, identity, serial);
+        let mut attributes: BTreeMap<String, String> =
+            order.participant_attributes.clone().into_iter().collect();
+        attributes.insert("sip.callID".into(), id.to_owned());
+        attributes.insert("sip.callStatus".into(), "dialing".into());
+        for (name, value) in [("sip.trunkID", &order.sip_trunk_id), ("sip.hostname", &order.address)] {
+            if !value.is_empty() && !attributes.contains_key(name) {
+                attributes.insert(name.to_owned(), value.clone());
+            }
+        }
+        Self {
+            identity,
+            name: order.participant_name.clone(),
+            attributes,
+            terms,
+            room,
+            who: ParticipantId(desk.serial()),
+            ..Self::nobody()
+        }
+    }
+
+    /// A place that is empty.
+    pub(super) fn nobody() -> Self {
+        Self {
+            who: ParticipantId(0),
+            room: String::new(),
+            identity: String::new(),
+            name: String::new(),
+            attributes: BTreeMap::new(),
+            terms: Terms::default(),
+            unanswered: None,
+            ring_until: Time::ZERO,
+            ready: false,
+            asked: false,
+            seat: None,
+            sid: String::new(),
+        }
+    }
+
+    /// What the room says before there is a call.
+    pub(super) fn note(&mut self, event: Event) {
+        match event {
+            Event::Ready { .. } => self.ready = true,
+            Event::Attributes { attributes, .. } => self.attributes = attributes.into_iter().collect(),
+            _ => {}
+        }
+    }
+
+    /// Asks the room to let it in; a sentence where that cannot even be asked.
+    pub(super) fn join(
+        &self,
+        desk: &mut Desk,
+        serial: u64,
+        leg: Option<Codec>,
+        listen: bool,
+    ) -> Result<(), String> {
+        let livekit = desk.config.livekit.as_ref().ok_or("there is no LiveKit server")?;
+        let attributes: Vec<_> = self.attributes.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+        let admission = Admission {
+            room: self.room.clone(),
+            identity: self.identity.clone(),
+            name: self.name.clone(),
+            metadata: self.terms.metadata.clone(),
+            attributes: attributes.clone(),
+            room_config: self.terms.room_config.clone(),
+        };
+        let token = match &self.terms.token {
+            Some(token) => token.clone(),
+            None => admission.sign(&livekit.api_key, livekit.api_secret.reveal())?,
+        };
+        let e2ee = self.terms.ids.iter().find_map(|id| desk.config.rooms.e2ee.get(id));
+        let join = Join {
+            who: self.who,
+            url: self.terms.url.clone().unwrap_or_else(|| livekit.url.clone()),
+            token,
+            attributes,
+            track: self.identity.clone(),
+            codec: codec(desk, &self.terms, leg),
+            rate: leg.map_or(8_000, Codec::rate),
+            listen,
+            e2ee: e2ee.map(|key| key.reveal().as_bytes().to_vec()),
+        };
+        desk.live.as_ref().ok_or("rooms are in process: there is no LiveKit server")?.join(join);
+        desk.joined(&self.room, self.who, serial);
+        Ok(())
+    }
+
+    /// Leaves for good.
+    pub(super) fn leave(&self, desk: &mut Desk, serial: u64, why: Leave) {
+        if let Some(live) = &desk.live {
+            live.leave(self.who, why);
+        }
+        desk.left(&self.room, self.who, serial);
+        desk.forget_identity(&self.room, &self.identity, serial);
+    }
 }
 
 impl Call {
@@ -99,46 +205,14 @@ impl Call {
 
     /// Joins, or joins again under another identity.
     fn enter(&mut self, desk: &mut Desk) {
-        let session = self.media.as_ref().and_then(super::media::Media::session).map(|s| s.codec);
+        let leg = self.media.as_ref().and_then(super::media::Media::session).map(|s| s.codec);
         let Some(guest) = &self.guest else { return };
-        let Some(livekit) = &desk.config.livekit else { return };
-        let attributes: Vec<_> = guest.attributes.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
-        let admission = Admission {
-            room: guest.room.clone(),
-            identity: guest.identity.clone(),
-            name: guest.name.clone(),
-            metadata: guest.terms.metadata.clone(),
-            attributes: attributes.clone(),
-            room_config: guest.terms.room_config.clone(),
-        };
-        let token = match &guest.terms.token {
-            Some(token) => Ok(token.clone()),
-            None => admission.sign(&livekit.api_key, livekit.api_secret.reveal()),
-        };
-        let token = match token {
-            Ok(token) => token,
-            Err(why) => return self.no_room(desk, &why),
-        };
-        let e2ee = guest.terms.ids.iter().find_map(|id| desk.config.rooms.e2ee.get(id));
-        let join = Join {
-            who: guest.who,
-            url: guest.terms.url.clone().unwrap_or_else(|| livekit.url.clone()),
-            token,
-            attributes,
-            track: guest.identity.clone(),
-            codec: codec(desk, &guest.terms, session),
-            rate: session.map_or(8_000, Codec::rate),
-            // Whoever is called hears the room once he answers.
-            listen: guest.unanswered.is_some() || self.state != State::Trying,
-            e2ee: e2ee.map(|key| key.reveal().as_bytes().to_vec()),
-        };
-        let (who, room) = (guest.who, guest.room.clone());
-        let Some(live) = &desk.live else {
-            return self.no_room(desk, "rooms are in process: there is no LiveKit server");
-        };
-        live.join(join);
-        desk.joined(&room, who, self.serial);
-        self.company = Company::Live;
+        // Whoever is called hears the room once he answers.
+        let listen = guest.unanswered.is_some() || self.state != State::Trying;
+        match guest.join(desk, self.serial, leg, listen) {
+            Ok(()) => self.company = Company::Live,
+            Err(why) => self.no_room(desk, &why),
+        }
     }
 
     /// The room says something.
@@ -267,11 +341,7 @@ impl Call {
             500..=599 | 300..=399 => Leave::ClientInitiated,
             _ => Leave::UserRejected,
         };
-        if let Some(live) = &desk.live {
-            live.leave(guest.who, why);
-        }
-        desk.left(&guest.room, guest.who, self.serial);
-        desk.forget_identity(&guest.room, &guest.identity, self.serial);
+        guest.leave(desk, self.serial, why);
     }
 
     fn key_of_the_room(&mut self, desk: &Desk, digit: char) {

@@ -172,6 +172,7 @@ impl Call {
             asking: None,
             early: None,
             guest: None,
+            dialled: None,
             remote_headers: Vec::new(),
             goodbye_headers: Vec::new(),
         }

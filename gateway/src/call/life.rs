@@ -32,9 +32,16 @@ impl Call {
                 self.decided(desk, "our offer was refused", &format!("with {status}; the session stays"));
             }
             Event::Info { content_type, body, .. } => self.info(desk, &content_type, &body),
+            Event::Answered { sdp, response, .. } if self.dialled.is_some() => {
+                self.dialled_answered(desk, &response, sdp);
+            }
             Event::Answered { sdp, .. } => self.far_answered(desk, sdp),
             Event::Progress { response, .. } => {
                 self.entered(desk, "ringing", &format!("{}", response.status().unwrap_or(0)));
+                self.dialled_rings(desk, &response);
+            }
+            Event::Rejected { status, response, .. } if self.dialled.is_some() => {
+                self.dialled_failed(desk, status, response.as_ref());
             }
             Event::Rejected { status, .. } => self.far_refused(desk, status),
             Event::Ended { end, .. } => {
@@ -281,6 +288,7 @@ impl Call {
             return;
         }
         self.open_for_its_end(desk, end);
+        self.dialled_is_over();
         self.part(desk);
         self.company = Company::Nobody;
         self.waits_until = None;

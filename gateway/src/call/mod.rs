@@ -17,6 +17,7 @@ mod chronicle;
 mod command;
 mod company;
 mod desk;
+mod dialling;
 mod guest;
 mod inbound;
 mod keys;
@@ -31,6 +32,7 @@ mod tests;
 mod words;
 
 pub use desk::{House, LookUp};
+pub use dialling::Answerer;
 pub use outbound::{LOOK_UP_PATIENCE, host_of};
 pub use table::{Calls, LookedUp};
 
@@ -123,6 +125,8 @@ struct Call {
     early: Option<inbound::Early>,
     /// How it is in a LiveKit room.
     guest: Option<Box<guest::Guest>>,
+    /// It was placed for LiveKit's API.
+    dialled: Option<Box<dialling::Dialled>>,
     /// Headers of the peer's INVITE, or of its answer to ours: for those in the room who ask.
     remote_headers: Vec<(String, String)>,
     /// Headers that somebody in the room wants on our BYE.

@@ -3,6 +3,7 @@
 use super::chronicle::{Wire, hide_key};
 use super::command::Drain;
 use super::desk::{Desk, Errand, House};
+use super::dialling::{self, Answerer, Dialling};
 use super::inbound::{self, Early};
 use super::{Call, State, outbound, words};
 use bytes::Bytes;
@@ -34,6 +35,8 @@ pub struct Calls {
     early: VecDeque<(CallHandle, Time, What)>,
     wire: Wire,
     pub(super) drain: Drain,
+    /// Calls that are to be placed, until their INVITE goes out.
+    dialling: HashMap<u64, Dialling>,
     pub(super) sip: Vec<String>,
     pub(super) connections: usize,
 }
@@ -51,6 +54,7 @@ impl Calls {
             early: VecDeque::new(),
             wire: Wire::default(),
             drain: Drain::No,
+            dialling: HashMap::new(),
             sip,
             connections: 0,
         })
@@ -223,6 +227,12 @@ impl Calls {
     pub fn on_live(&mut self, now: Time, event: trunkline_livekit::Event) {
         self.desk.now = now;
         if let Some(serial) = self.desk.of_participant.get(&event.who()).copied() {
+            if let Some(dialling) = self.dialling.get_mut(&serial) {
+                if let Err(error) = dialling.on_live(&mut self.desk, event) {
+                    self.do_not_dial(serial, error);
+                }
+                return;
+            }
             self.with(serial, |call, desk| call.on_live(desk, event));
         }
     }
@@ -237,10 +247,41 @@ impl Calls {
     pub fn incoming(&mut self, now: Time, incoming: trunkline_psrpc::Incoming) {
         self.desk.now = now;
         use trunkline_psrpc::{Incoming, PsrpcError, code};
-        let later = || PsrpcError::new(code::UNKNOWN, "not in this version");
         match incoming {
-            Incoming::Create { reply, .. } => reply.answer(Err(later())),
-            Incoming::Transfer { reply, .. } => reply.answer(Err(later())),
+            Incoming::Create { request, reply } => {
+                self.dial(now, request, Box::new(|said| reply.answer(said)))
+            }
+            Incoming::Transfer { reply, .. } => {
+                reply.answer(Err(PsrpcError::new(code::UNKNOWN, "transfers come with a later version")));
+            }
+        }
+    }
+
+    /// A call is to be placed, into a room.
+    pub fn dial(
+        &mut self,
+        now: Time,
+        order: Box<trunkline_psrpc::InternalCreateSipParticipantRequest>,
+        answer: Answerer,
+    ) {
+        self.desk.now = now;
+        if self.drain != Drain::No {
+            let draining = trunkline_psrpc::PsrpcError::new(
+                trunkline_psrpc::code::UNAVAILABLE,
+                "the gateway takes no new calls: it is stopping",
+            );
+            return answer(Err(draining));
+        }
+        if let Some(dialling) = dialling::begin(&mut self.desk, order, answer) {
+            self.deadlines.insert((dialling.until, dialling.serial));
+            self.dialling.insert(dialling.serial, dialling);
+        }
+    }
+
+    fn do_not_dial(&mut self, serial: u64, error: trunkline_psrpc::PsrpcError) {
+        if let Some(dialling) = self.dialling.remove(&serial) {
+            self.deadlines.remove(&(dialling.until, serial));
+            dialling.fail(&mut self.desk, error);
         }
     }
 
@@ -265,6 +306,21 @@ impl Calls {
     /// The address of a transfer's far party was found.
     pub fn looked_up(&mut self, now: Time, found: LookedUp) {
         self.desk.now = now;
+        if let Some(dialling) = self.dialling.remove(&found.serial) {
+            self.deadlines.remove(&(dialling.until, found.serial));
+            match found.flow {
+                Ok(flow) => {
+                    if let Some(call) = dialling.place(&mut self.desk, flow) {
+                        self.keep(call);
+                    }
+                }
+                Err(why) => dialling.fail(
+                    &mut self.desk,
+                    trunkline_psrpc::PsrpcError::new(trunkline_psrpc::code::INVALID_ARGUMENT, why),
+                ),
+            }
+            return;
+        }
         let Some(near) = self.calls.get(&found.serial) else { return };
         if near.state >= State::Ending {
             return;
@@ -308,6 +364,14 @@ impl Calls {
                 break;
             }
             self.deadlines.pop_first();
+            if self.dialling.contains_key(&serial) {
+                let late = trunkline_psrpc::PsrpcError::new(
+                    trunkline_psrpc::code::DEADLINE_EXCEEDED,
+                    "the room was not joined, or the address not found, in time",
+                );
+                self.do_not_dial(serial, late);
+                continue;
+            }
             self.with(serial, |call, desk| call.on_time(desk));
             if let Some(call) = self.calls.get(&serial) {
                 self.deadlines.insert((call.deadline().max(now + Time::from_millis(1)), serial));

@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use super::{Calls, House};
+use crate::load::Load;
 use crate::prompts::PromptShelf;
+use crate::serve::livekit::Door;
 use bytes::Bytes;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -40,6 +42,7 @@ impl Bench {
         let nobody: Arc<dyn Fn() + Send + Sync> = Arc::new(|| {});
         let ports = config.rtp_port.0..=config.rtp_port.1;
         let engine = EngineConfig { threads: 1, ports, wake: nobody.clone() };
+        let door = Door::new(&config, Load::none());
         let house = House {
             config: Arc::new(config),
             records: records.clone(),
@@ -49,6 +52,10 @@ impl Bench {
             agents: Arc::new(AgentHost::start(1, nobody).unwrap().0),
             dialogue: Arc::new(Dialogue::example()),
             prompts: PromptShelf::new(),
+            live: None,
+            questions: None,
+            door,
+            load: Load::none(),
             events: broadcast::channel(16).0,
             look_ups: mpsc::channel(1).0,
         };

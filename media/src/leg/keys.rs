@@ -171,6 +171,11 @@ impl KeysSent {
 
     fn begin(&mut self, session: &Session, begins: impl FnOnce() -> u32) {
         let Some((digit, length, how)) = self.waiting.pop_front() else { return };
+        if matches!(digit, 'w' | 'W') {
+            // A pause among the keys, as dial strings have it.
+            self.sending = Sending::Gap((length.as_millis() / 20).min(255) as u8);
+            return;
+        }
         let sending = if session.dtmf.is_some() && how != Some(DtmfHow::Inband) {
             Sender::new(digit, length, session.dtmf_clock, begins()).map(Sending::Events)
         } else {
