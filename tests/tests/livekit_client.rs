@@ -209,3 +209,34 @@ fn keys_and_room_methods_go_both_ways_and_leaving_is_told_with_its_reason() {
     assert_eq!(left["reason"], 12, "USER_REJECTED: {left}");
     assert_eq!(client.rooms.count(), 0);
 }
+
+#[test]
+fn somebody_who_comes_later_is_heard_too() {
+    let house = House::start();
+    let mut client = Client::start();
+    client.join(&house, "lobby", RoomCodec::Pcmu, 8_000);
+    let leg = Leg::of(client.seat(), 8_000);
+    let mut first = house.person("lobby", "first");
+    first.tone(1_000);
+    leg.wait_for(1_000.0, 8_000);
+    first.tone(0);
+    for (name, hertz) in [("second", 700), ("third", 1_300), ("fourth", 500)] {
+        let mut later = house.person("lobby", name);
+        later.tone(hertz);
+        leg.wait_for(f64::from(hertz), 8_000);
+    }
+}
+
+#[test]
+fn who_listens_only_later_hears_what_is_there_by_then() {
+    let house = House::start();
+    let mut person = house.person("lobby", "person");
+    person.tone(1_000);
+    let mut client = Client::start();
+    client.rooms.join(Join { listen: false, ..join(&house, "lobby", RoomCodec::Opus, 8_000) });
+    let leg = Leg::of(client.seat(), 8_000);
+    person.wait_for_tone("sip_caller", 440.0);
+    assert!(!leg.hears(1_000.0, 8_000), "nobody is listened to yet");
+    client.rooms.listen(WHO);
+    leg.wait_for(1_000.0, 8_000);
+}

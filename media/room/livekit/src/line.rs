@@ -374,6 +374,7 @@ impl Line {
             return;
         }
         self.drain();
+        self.expect_streams(sdp);
         let wanted = self.mouth.codec();
         let agreed = ears::codecs(self.rtc.codec_config().params().iter().map(|p| (p.pt(), p.spec().codec)));
         let ours = agreed.iter().find(|(_, codec)| *codec == wanted).map(|(number, _)| Pt::from(*number));
@@ -385,6 +386,27 @@ impl Line {
             stream.ssrc()
         });
         self.drain();
+    }
+
+    /// An m-line that carried one track may carry another now: str0m has to be told of its SSRC, since it learns
+    /// those of an m-line once.
+    fn expect_streams(&mut self, sdp: &str) {
+        let ours = self.sending.mid;
+        for (mid, ssrc) in streams(sdp) {
+            // str0m panics over an m-line that it does not know.
+            if mid == ours || self.rtc.media(mid).is_none() {
+                continue;
+            }
+            let mut api = self.rtc.direct_api();
+            if api.stream_rx(&ssrc).is_some() {
+                continue;
+            }
+            if let Some(old) = api.stream_rx_by_mid(mid, None).map(|stream| stream.ssrc()) {
+                api.remove_stream_rx(old);
+            }
+            api.expect_stream_rx(ssrc, None, mid, None);
+            self.drain();
+        }
     }
 
     fn candidate(&mut self, text: &str) {
@@ -497,6 +519,28 @@ fn channel(label: &str, reliable: bool) -> ChannelConfig {
     ChannelConfig { label: label.to_owned(), ordered: reliable, reliability, ..ChannelConfig::default() }
 }
 
+/// Each m-line's SSRC, as a description names it.
+fn streams(sdp: &str) -> Vec<(Mid, Ssrc)> {
+    let (mut found, mut mid): (Vec<(Mid, Ssrc)>, Option<Mid>) = (Vec::new(), None);
+    let mut waiting: Option<Ssrc> = None;
+    for line in sdp.lines().map(str::trim_end) {
+        if line.starts_with("m=") {
+            (mid, waiting) = (None, None);
+        } else if let Some(name) = line.strip_prefix("a=mid:") {
+            mid = Some(Mid::from(name));
+        } else if let Some(ssrc) = line.strip_prefix("a=ssrc:") {
+            let number = ssrc.split(' ').next().and_then(|number| number.parse::<u32>().ok());
+            waiting = waiting.or(number.map(Ssrc::from));
+        }
+        if let (Some(mid), Some(ssrc)) = (mid, waiting)
+            && !found.iter().any(|(known, _)| *known == mid)
+        {
+            found.push((mid, ssrc));
+        }
+    }
+    found
+}
+
 /// The addresses of a socket with this port: on this machine, and as the default route has it. No packet is
 /// sent for that.
 fn places(bind: Option<IpAddr>, port: u16) -> (SocketAddr, Option<SocketAddr>) {
@@ -511,4 +555,17 @@ fn places(bind: Option<IpAddr>, port: u16) -> (SocketAddr, Option<SocketAddr>) {
         .filter(|place| !place.ip().is_loopback())
         .map(|place| SocketAddr::new(place.ip(), port));
     (loopback, routed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ssrc_of_each_m_line_is_found_wherever_it_stands() {
+        let sdp = "v=0\r\nm=audio 9 X 0\r\na=mid:a\r\na=ssrc:7 cname:x\r\na=ssrc:7 msid:y\r\nm=audio 9 X 0\r\n\
+                   a=ssrc:9 cname:z\r\na=mid:b\r\nm=audio 0 X 0\r\na=mid:c\r\n";
+        assert_eq!(streams(sdp), [(Mid::from("a"), Ssrc::from(7)), (Mid::from("b"), Ssrc::from(9))]);
+        assert_eq!(streams("garbage"), []);
+    }
 }

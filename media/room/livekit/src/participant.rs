@@ -135,6 +135,8 @@ struct Life {
     /// An offer is out; so many more tracks wait for the answer to it.
     offered: bool,
     wanted: u32,
+    /// m-lines that were offered for tracks of others, beyond the first few.
+    sections: u32,
     answered: bool,
     /// Candidates that came before the answer.
     candidates: Vec<String>,
@@ -192,6 +194,7 @@ impl Life {
             offer_id: 1,
             offered: true,
             wanted: 0,
+            sections: 0,
             answered: false,
             candidates: Vec::new(),
             connected: false,

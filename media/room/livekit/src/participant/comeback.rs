@@ -113,7 +113,7 @@ impl Life {
         self.signal = signal;
         self.joined(&joined);
         (self.offer, self.offer_id, self.offered) = (offer, 1, true);
-        (self.answered, self.wanted, self.path_lost) = (false, 0, None);
+        (self.answered, self.wanted, self.sections, self.path_lost) = (false, 0, 0, None);
         self.candidates.clear();
         self.tracks.clear();
         let seat = std::mem::replace(&mut self.media, Media::Here(Box::new(line)));

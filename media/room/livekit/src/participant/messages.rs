@@ -20,7 +20,14 @@ impl Life {
             Response::Answer(answer) => self.answer(answer).await?,
             Response::Trickle(trickle) => self.candidate(&trickle.candidate_init),
             Response::MediaSectionsRequirement(wanted) => {
-                self.wanted = (self.wanted + wanted.num_audios).min(MOST_TRACKS);
+                // None wanted: what we have offered is enough, but only an offer brings the answer that says
+                // which of them a new track is in. str0m makes no offer without a change, so it is one more.
+                let audios = if self.misses_a_track() { wanted.num_audios.max(1) } else { wanted.num_audios };
+                self.wanted += audios;
+                self.sections += audios;
+                if self.sections > MOST_TRACKS {
+                    return Err(Turn::Anew("more tracks came and went than a session has room for".into()));
+                }
                 self.offer_more();
             }
             Response::Update(update) => self.update(&update.participants).await?,
@@ -70,6 +77,12 @@ impl Life {
         }
         self.offer_more();
         Ok(())
+    }
+
+    /// Is there a track of somebody that no m-line has yet?
+    fn misses_a_track(&self) -> bool {
+        let mut tracks = self.people.tracks().into_iter();
+        tracks.any(|track| !self.tracks.values().any(|known| *known == track))
     }
 
     /// A track of somebody else comes through.
