@@ -3,12 +3,12 @@
 //! One thread reads the kernel's counters every two seconds; whoever asks reads one number.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 const EVERY: Duration = Duration::from_secs(2);
 
-/// The share of the processors that is used, and whether that is too much. Cheap to clone and to ask.
+/// Whether the processors have too much to do. Cheap to clone and to ask.
 #[derive(Debug, Clone)]
 pub struct Load {
     inner: Arc<Inner>,
@@ -17,20 +17,20 @@ pub struct Load {
 #[derive(Debug)]
 struct Inner {
     /// Thousandths.
-    used: AtomicU32,
     most: u32,
     over: AtomicBool,
 }
 
 impl Load {
-    /// Nothing is measured, and nothing is too much: for tests and before the start.
+    /// Nothing is measured, and nothing is too much.
+    #[cfg(test)]
     pub fn none() -> Self {
         Self::of(1.0)
     }
 
     fn of(most: f32) -> Self {
         let most = (most * 1_000.0) as u32;
-        Self { inner: Arc::new(Inner { used: AtomicU32::new(0), most, over: AtomicBool::new(false) }) }
+        Self { inner: Arc::new(Inner { most, over: AtomicBool::new(false) }) }
     }
 
     /// Measures from now on; `most` is `max_cpu_utilization`. Two measurements in a row have to be above it: one
@@ -47,7 +47,6 @@ impl Load {
                 if let (Some((busy, all)), Some((busy_before, all_before))) = (now, before) {
                     let span = all.saturating_sub(all_before).max(1);
                     let used = (busy.saturating_sub(busy_before) * 1_000 / span) as u32;
-                    inner.used.store(used, Ordering::Relaxed);
                     let over = used > inner.most;
                     inner.over.store(over && was_over, Ordering::Relaxed);
                     was_over = over;
@@ -61,11 +60,6 @@ impl Load {
     /// Is it too much for a new call?
     pub fn is_full(&self) -> bool {
         self.inner.over.load(Ordering::Relaxed)
-    }
-
-    /// 0..=1 of all processors.
-    pub fn used(&self) -> f32 {
-        self.inner.used.load(Ordering::Relaxed) as f32 / 1_000.0
     }
 }
 

@@ -8,6 +8,7 @@
     clippy::too_many_lines
 )]
 
+use serde_json::json;
 use trunkline_tests::ears;
 use trunkline_tests::gateway::Gateway;
 use trunkline_tests::livekit::House;
@@ -59,4 +60,155 @@ fn a_caller_is_heard_and_hears_in_the_room_with_every_attribute() {
     gateway.wait_until_idle();
     let cdr = gateway.last_call();
     assert_eq!(cdr["cdr"]["destination"], "room lobby", "{cdr}");
+}
+
+/// A call with our telephone that goes on for some seconds.
+fn call(gateway: &Gateway, from: &str, number: &str, seconds: u32, more: &[&str]) -> Terminal {
+    let tone = ears::tone(gateway.folder.path(), 440, seconds);
+    let longest = seconds.to_string();
+    let mut words = vec!["--from", from, "--longest", &longest, "--at-once", "--wav", tone.to_str().unwrap()];
+    words.extend(more);
+    Terminal::call(gateway, number, &words)
+}
+
+#[test]
+fn a_number_that_nobody_has_is_refused_and_the_log_says_why() {
+    let house = House::start();
+    house.number_into_room(NUMBER, "lobby");
+    let mut gateway = gateway(&house);
+    let called = call(&gateway, "+15550111", "+15550999", 4, &[]).finish();
+    assert!(!called.success && called.printed.contains("404"), "{}", called.printed);
+    assert!(gateway.log().contains("no dispatch rule for this call"), "{}", gateway.log());
+    gateway.wait_until_idle();
+}
+
+#[test]
+fn a_room_behind_a_pin_opens_to_the_right_one_and_to_no_other() {
+    let house = House::start();
+    let trunk = house.sip(
+        "create_inbound_trunk",
+        &json!({"trunk": {"name": "test", "numbers": [NUMBER], "allowed_addresses": ["127.0.0.0/8"]}}),
+    );
+    let rule = json!({"name": "pin", "trunk_ids": [trunk["sip_trunk_id"]],
+        "rule": {"dispatch_rule_direct": {"room_name": "vault", "pin": "4711"}}});
+    let _ = house.sip("create_dispatch_rule", &json!({ "dispatch_rule": rule }));
+    let mut gateway = gateway(&house);
+    let mut person = house.person("vault", "person");
+    person.tone(900);
+    let dialled = ["--from", "+15550111", "--longest", "10", "--at-once", "--keys", "4711#"];
+    let right = Terminal::call(&gateway, NUMBER, &dialled);
+    person.wait_for("joined", |e| e["identity"] == "sip_+15550111");
+    let called = right.finish();
+    assert!(ears::tone_heard(&called.recording(), 0, 900.0) > 0.8, "{}", called.printed);
+    let dialled = ["--from", "+15550112", "--longest", "12", "--at-once", "--keys", "1234#"];
+    let _ = Terminal::call(&gateway, NUMBER, &dialled).finish();
+    assert!(!person.has_seen("joined", |e| e["identity"] == "sip_+15550112"), "a wrong PIN opened the room");
+    gateway.wait_until_idle();
+    assert!(!gateway.log().contains("4711"), "a PIN is in the log");
+}
+
+#[test]
+fn a_browser_in_the_room_and_a_telephone_talk_with_each_other() {
+    let house = House::start();
+    house.number_into_room(NUMBER, "lobby");
+    let mut gateway = gateway(&house);
+    let mut browser = house.browser("lobby", "browser");
+    browser.tone(700);
+    let telephone = call(&gateway, "+15550111", NUMBER, 12, &["--codecs", "PCMU"]);
+    let track = browser.wait_for("subscribed", |e| e["identity"] == "sip_+15550111");
+    assert_eq!(
+        track["mime"].as_str().map(str::to_lowercase).as_deref(),
+        Some("audio/pcmu"),
+        "untranscoded: {track}"
+    );
+    browser.wait_for_tone("sip_+15550111", 440.0);
+    let called = telephone.finish();
+    assert!(ears::tone_heard(&called.recording(), 0, 700.0) > 0.8, "the telephone hears the browser");
+    gateway.wait_until_idle();
+}
+
+#[test]
+fn two_calls_of_one_number_are_both_in_the_room() {
+    let house = House::start();
+    house.number_into_room(NUMBER, "lobby");
+    let mut gateway = gateway(&house);
+    let mut person = house.person("lobby", "person");
+    let first = call(&gateway, "+15550111", NUMBER, 10, &[]);
+    person.wait_for_tone("sip_+15550111", 440.0);
+    let second = call(&gateway, "+15550111", NUMBER, 6, &[]);
+    let beside = person.wait_for("joined", |e| {
+        e["identity"].as_str().is_some_and(|identity| identity.starts_with("sip_+15550111_"))
+    });
+    person.wait_for_tone(beside["identity"].as_str().unwrap(), 440.0);
+    assert!(!person.has_seen("left", |e| e["identity"] == "sip_+15550111"), "the first call goes on");
+    assert!(first.finish().success && second.finish().success);
+    gateway.wait_until_idle();
+}
+
+#[test]
+fn who_is_removed_from_the_room_hears_the_call_end() {
+    let house = House::start();
+    house.number_into_room(NUMBER, "lobby");
+    let mut gateway = gateway(&house);
+    let mut person = house.person("lobby", "person");
+    let telephone = call(&gateway, "+15550111", NUMBER, 30, &[]);
+    person.wait_for_tone("sip_+15550111", 440.0);
+    let _ = house.room("remove_participant", &json!({"room": "lobby", "identity": "sip_+15550111"}));
+    let called = telephone.finish();
+    assert!(called.printed.contains("hung up") || called.success, "{}", called.printed);
+    gateway.wait_until_idle();
+    let cdr = gateway.last_call();
+    assert!(cdr["cdr"]["end"].as_str().is_some_and(|end| end.contains("PARTICIPANT_REMOVED")), "{cdr}");
+}
+
+#[test]
+fn redis_may_die_in_mid_call_and_the_next_call_works_when_it_is_back() {
+    let mut house = House::start();
+    house.number_into_room(NUMBER, "lobby");
+    let mut gateway = gateway(&house);
+    let mut person = house.person("lobby", "person");
+    let telephone = call(&gateway, "+15550111", NUMBER, 14, &[]);
+    person.wait_for_tone("sip_+15550111", 440.0);
+    house.kill_redis();
+    let refused = call(&gateway, "+15550112", NUMBER, 3, &[]).finish();
+    assert!(!refused.success && refused.printed.contains("503"), "{}", refused.printed);
+    person.tell("forget");
+    person.wait_for_tone("sip_+15550111", 440.0);
+    house.start_redis();
+    assert!(telephone.finish().success, "the call that was up noticed nothing");
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while !call(&gateway, "+15550113", NUMBER, 3, &[]).finish().success {
+        assert!(std::time::Instant::now() < end, "no call comes in after Redis is back\n{}", gateway.log());
+    }
+    gateway.wait_until_idle();
+}
+
+#[test]
+fn without_redis_rules_of_our_own_lead_into_livekit_rooms() {
+    let house = House::start();
+    let mut gateway = Gateway::with(&house.yaml_without_redis());
+    let added = gateway.cli(&["rule", "add", "--room", "lobby", "--number", "4000"]);
+    assert!(added.status.success(), "{}", String::from_utf8_lossy(&added.stderr));
+    let mut person = house.person("lobby", "person");
+    let telephone = call(&gateway, "ann", "4000", 8, &[]);
+    person.wait_for_tone("sip_ann", 440.0);
+    assert!(telephone.finish().success);
+    gateway.wait_until_idle();
+}
+
+#[test]
+fn a_server_that_is_away_is_told_to_the_caller_and_the_next_call_works() {
+    let mut house = House::start();
+    let mut gateway = Gateway::with(&house.yaml_without_redis());
+    let _ = gateway.cli(&["rule", "add", "--room", "lobby", "--number", "4000"]);
+    house.kill_server();
+    let refused = call(&gateway, "ann", "4000", 3, &[]).finish();
+    assert!(!refused.success && refused.printed.contains("503"), "{}", refused.printed);
+    assert!(gateway.log().contains("cannot reach the LiveKit server"), "{}", gateway.log());
+    house.start_server();
+    let mut person = house.person("lobby", "person");
+    let telephone = call(&gateway, "ann", "4000", 6, &[]);
+    person.wait_for_tone("sip_ann", 440.0);
+    assert!(telephone.finish().success);
+    gateway.wait_until_idle();
 }

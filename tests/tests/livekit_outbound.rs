@@ -100,3 +100,30 @@ fn an_address_that_cannot_be_is_told_at_once() {
     assert_eq!(refused["error"]["code"], "invalid_argument", "{refused}");
     gateway.wait_until_idle();
 }
+
+#[test]
+fn a_caller_is_transferred_by_the_api_and_the_telephone_is_with_the_other_one() {
+    let house = House::start();
+    let mut gateway = Gateway::with(&house.yaml());
+    let person = house.person("lobby", "person");
+    let speech = ears::tone(gateway.folder.path(), 440, 30);
+    let (near, far) = (trunkline_tests::free_port(), trunkline_tests::free_port());
+    let phone = Baresip::answer(near, &speech, 20);
+    let other = Baresip::answer(far, &speech, 20);
+    let trunk = trunk_to(&house, near, json!({}));
+    let placed = dial(&house, &trunk, json!({"wait_until_answered": true, "sip_call_to": "baresip"}));
+    assert_eq!(placed["participant_identity"], "callee", "{placed}\n{}", gateway.log());
+    let request = json!({"participant_identity": "callee", "room_name": "lobby",
+        "transfer_to": format!("sip:baresip@127.0.0.1:{far}")});
+    let moved = house.api(&["transfer_participant", &request.to_string()]);
+    assert!(moved.get("error").is_none(), "{moved}\n{}", gateway.log());
+    gateway.wait_until_idle();
+    drop(person);
+    let (heard, printed, _folder) = other.finish(Duration::from_secs(30));
+    assert!(ears::tone_heard(&heard, 0, 440.0) > 0.8, "the two telephones talk\n{printed}");
+    drop(phone);
+    let unknown =
+        json!({"participant_identity": "nobody", "room_name": "lobby", "transfer_to": "sip:a@127.0.0.1"});
+    let refused = house.api(&["transfer_participant", &unknown.to_string()]);
+    assert!(refused.get("error").is_some(), "{refused}");
+}

@@ -77,11 +77,40 @@ pub(crate) fn config(file: &str, yaml: &str, environment: Environment<'_>) -> Re
         state_dir,
         notes: Vec::new(),
     };
+    not_served(&root, &config, &mut notes)?;
     livekit::not_yet(&mut root, &mut notes)?;
     check::pairs(&root, &config)?;
     root.finish()?;
     notes.extend(environment::notes(environment));
     Ok(Config { notes, ..config })
+}
+
+/// Keys that are read and checked, and that this version does not act on: each is told. End-to-end encryption is
+/// refused instead: whoever asks for it must not be heard without it.
+fn not_served(root: &Section<'_>, config: &Config, notes: &mut Vec<String>) -> Result<(), ConfigError> {
+    let at = |key: &str| root.line_of(key).unwrap_or(1);
+    if !config.rooms.e2ee.is_empty() {
+        let what = "end-to-end encryption is not served in this version: expected no keys";
+        return Err(root.fault(at("rooms"), "rooms.e2ee", what));
+    }
+    let idle = [
+        (config.sip_port_listen != config.sip_port, "sip_port_listen", "sip_port is what is listened on"),
+        (
+            config.media_nat_1_to_1_ip.is_some(),
+            "media_nat_1_to_1_ip",
+            "nat_1_to_1_ip is announced for RTP, too",
+        ),
+        (config.hide_inbound_port, "hide_inbound_port", "whoever is not known is refused with 404"),
+        (config.audio_dtmf, "audio_dtmf", "keys go out as tones where telephone-event was not agreed on"),
+        (config.api.port != 0, "api", "LiveKit's API is served by livekit-server in this version"),
+        (config.prompts != crate::Prompts::default(), "prompts", "prompts are spoken by the embedded voice"),
+    ];
+    for (set, key, why) in idle {
+        if set {
+            notes.push(format!("{} has no effect: {why}", root.place(at(key), key)));
+        }
+    }
+    Ok(())
 }
 
 fn rtp_port(root: &mut Section<'_>) -> Result<(u16, u16), ConfigError> {

@@ -163,8 +163,8 @@ fn a_file_that_was_written_for_livekits_gateway_is_taken_as_it_is() {
     assert_eq!((config.ringing_interval, config.hide_inbound_port), (Duration::from_secs(2), true));
     assert_eq!(config.dialplan.pin_tries, 1, "one try, as it has");
     let told = config.notes.join("\n");
-    assert_eq!(config.notes.len(), 1, "{told}");
-    assert!(told.contains("logging.sample"), "{told}");
+    assert_eq!(config.notes.len(), 2, "{told}");
+    assert!(told.contains("logging.sample") && told.contains("hide_inbound_port"), "{told}");
     let all = format!("{config:?}");
     assert!(!all.contains("hush"), "{all}");
 }
@@ -193,6 +193,7 @@ fn what_livekit_needs_is_missed_by_name() {
         ("redis:\n  db: 1", "t.yaml:1: redis: expected address, sentinel_addresses or cluster_addresses"),
         ("redis: {sentinel_addresses: [a]}", "t.yaml:1: redis.sentinel_master_name: expected it beside"),
         ("redis: {address: a, cluster_addresses: [b]}", "t.yaml:1: redis: expected one of address"),
+        ("rooms: {e2ee: {SDR_1: key}}", "t.yaml:1: rooms.e2ee: end-to-end encryption is not served"),
         ("rooms: {backend: livekit}", "t.yaml:1: rooms.backend: livekit needs ws_url"),
         ("rooms: {room_codec: g729}", "t.yaml:1: rooms.room_codec: expected one of auto, opus, pcmu, pcma"),
         ("rooms: {answer: never}", "t.yaml:1: rooms.answer: expected one of when_heard"),

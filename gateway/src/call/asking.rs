@@ -6,6 +6,7 @@ use super::inbound::{self, Early};
 use super::terms::{Terms, carriers};
 use super::{Call, Caller, Counted, Destination, State, admission};
 use crate::authority::{Ask, Question, Said};
+use livekit_protocol::SipCallStatus;
 use std::sync::Arc;
 use trunkline_psrpc::{
     DispatchResult, EvaluateSipDispatchRulesRequest, EvaluateSipDispatchRulesResponse,
@@ -224,6 +225,14 @@ impl Call {
                 self.destination = Destination::PinDesk;
                 self.described(desk, |call, desk, sdp| call.answer(desk, sdp, &[]));
             }
+            DispatchResult::Accept if wants_encryption(rules) => {
+                self.refuse(
+                    desk,
+                    488,
+                    "its trunk or rule requires SRTP, which is not served in this version",
+                    None,
+                );
+            }
             DispatchResult::Accept => {
                 self.take_rule(desk, rules);
                 self.described(desk, |call, desk, sdp| call.let_in(desk, sdp));
@@ -265,7 +274,7 @@ impl Call {
     }
 
     fn told_after_the_pin(&mut self, desk: &mut Desk, rules: &EvaluateSipDispatchRulesResponse) {
-        if rules.verdict() != DispatchResult::Accept {
+        if rules.verdict() != DispatchResult::Accept || wants_encryption(rules) {
             return self.pin_was_wrong(desk, "the PIN opens nothing");
         }
         self.take_rule(desk, rules);
@@ -280,6 +289,7 @@ impl Call {
             && !std::mem::replace(&mut asking.opened, true)
         {
             self.open(desk, Vec::new());
+            self.report(desk, SipCallStatus::ScsCallIncoming);
             for (at, what) in self.early.take().unwrap_or_default() {
                 desk.chronicle.note(at, &Arc::clone(&self.id), what);
             }
@@ -297,4 +307,10 @@ impl Call {
             self.open_now(desk);
         }
     }
+}
+
+/// SRTP or nothing: whoever asks for it must not be heard without it.
+fn wants_encryption(rules: &EvaluateSipDispatchRulesResponse) -> bool {
+    let media = rules.media.as_ref().and_then(|media| media.encryption);
+    super::terms::requires_encryption(media, rules.media_encryption)
 }

@@ -271,6 +271,9 @@ impl Call {
         if self.state == State::Trying && self.guest.is_some() {
             return self.rings_on(desk);
         }
+        if self.handover.is_some() {
+            return self.handover_waited(desk);
+        }
         match &mut self.company {
             Company::Pin(pin) => match pin.silence() {
                 Some(typed) => self.try_pin(desk, &typed),
@@ -293,6 +296,7 @@ impl Call {
             }
             Company::Pin(_) if whole => self.wait_for_a_key(desk),
             Company::Ringback(_) if whole => self.play(desk, PromptName::Ringback),
+            Company::Live if whole && self.handover_rings() => self.play(desk, PromptName::Ringback),
             _ => {}
         }
     }

@@ -110,6 +110,12 @@ pub(super) fn begin(desk: &mut Desk, order: Box<Order>, answer: Answerer) -> Opt
             return None;
         }
     };
+    let media = order.media.as_ref().and_then(|media| media.encryption);
+    if super::terms::requires_encryption(media, order.media_encryption) {
+        let why = "the trunk requires SRTP, which is not served in this version";
+        answer(Err(PsrpcError::new(code::FAILED_PRECONDITION, why)));
+        return None;
+    }
     if desk.live.is_none() {
         answer(Err(PsrpcError::new(
             code::FAILED_PRECONDITION,

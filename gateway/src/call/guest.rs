@@ -9,6 +9,7 @@ use super::desk::Desk;
 use super::terms::Terms;
 use super::{Call, State, words};
 use bytes::Bytes;
+use livekit_protocol::SipCallStatus;
 use std::collections::BTreeMap;
 use trunkline_config::{Answer, RoomCodec as Wanted};
 use trunkline_livekit::{Admission, Event, Join, Leave, RoomCodec};
@@ -223,6 +224,7 @@ impl Call {
                 guest.sid = sid;
                 let (identity, room) = (guest.identity.clone(), guest.room.clone());
                 self.entered(desk, "joined", &format!("{identity} joined room {room}, where {others} were"));
+                self.report(desk, SipCallStatus::ScsParticipantJoined);
                 if sip > 0 || desk.config.rooms.answer == Answer::WhenJoined {
                     self.somebody_is_there(desk);
                 }
@@ -295,6 +297,7 @@ impl Call {
     /// The call is up: everybody may know.
     pub(super) fn is_active(&mut self, desk: &Desk) {
         self.set_status(desk, "active");
+        self.report(desk, SipCallStatus::ScsActive);
         if let (Some(guest), Some(live)) = (&self.guest, &desk.live) {
             live.listen(guest.who);
         }

@@ -173,6 +173,7 @@ impl Call {
             early: None,
             guest: None,
             dialled: None,
+            handover: None,
             remote_headers: Vec::new(),
             goodbye_headers: Vec::new(),
         }

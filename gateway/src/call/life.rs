@@ -44,6 +44,10 @@ impl Call {
                 self.dialled_failed(desk, status, response.as_ref());
             }
             Event::Rejected { status, .. } => self.far_refused(desk, status),
+            Event::ReferAnswered { status, reason, .. } => self.refer_answered(desk, status, &reason),
+            Event::ReferProgress { status, reason, last, .. } => {
+                self.refer_progress(desk, status, &reason, last);
+            }
             Event::Ended { end, .. } => {
                 let sentence = words::sentence(&end, self.farewell.as_deref());
                 self.over(desk, &end_of(&sentence, &self.cdr.direction), &end);
@@ -289,6 +293,7 @@ impl Call {
         }
         self.open_for_its_end(desk, end);
         self.dialled_is_over();
+        self.handover_ends();
         self.part(desk);
         self.company = Company::Nobody;
         self.waits_until = None;
@@ -305,6 +310,9 @@ impl Call {
         self.cdr.ended = Some(desk.chronicle.wall(desk.now));
         self.cdr.end = sentence.to_owned();
         self.entered(desk, "ended", sentence);
+        if desk.questions.is_some() && !self.is_unknown() {
+            self.report_the_end(desk);
+        }
         if self.cdr.answered.is_some() {
             info!(call = %self.id, from = %Escaped(&self.cdr.from), to = %Escaped(&self.cdr.to),
                 destination = %Escaped(&self.cdr.destination), "call ended: {sentence}");

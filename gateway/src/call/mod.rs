@@ -19,12 +19,14 @@ mod company;
 mod desk;
 mod dialling;
 mod guest;
+mod handover;
 mod inbound;
 mod keys;
 mod life;
 mod media;
 mod outbound;
 mod pin;
+mod reported;
 mod table;
 mod terms;
 #[cfg(test)]
@@ -32,7 +34,6 @@ mod tests;
 mod words;
 
 pub use desk::{House, LookUp};
-pub use dialling::Answerer;
 pub use outbound::{LOOK_UP_PATIENCE, host_of};
 pub use table::{Calls, LookedUp};
 
@@ -125,6 +126,8 @@ struct Call {
     early: Option<inbound::Early>,
     /// How it is in a LiveKit room.
     guest: Option<Box<guest::Guest>>,
+    /// It is being sent elsewhere.
+    handover: Option<Box<handover::Handover>>,
     /// It was placed for LiveKit's API.
     dialled: Option<Box<dialling::Dialled>>,
     /// Headers of the peer's INVITE, or of its answer to ours: for those in the room who ask.

@@ -251,8 +251,17 @@ impl Calls {
             Incoming::Create { request, reply } => {
                 self.dial(now, request, Box::new(|said| reply.answer(said)))
             }
-            Incoming::Transfer { reply, .. } => {
-                reply.answer(Err(PsrpcError::new(code::UNKNOWN, "transfers come with a later version")));
+            Incoming::Transfer { request, reply } => {
+                let id = request.sip_call_id.clone();
+                let found = self.calls.values().find(|call| *call.id == *id).map(|call| call.serial);
+                match found {
+                    Some(serial) => self.with(serial, |call, desk| {
+                        call.hand_over(desk, *request, Box::new(|said| reply.answer(said)));
+                    }),
+                    None => {
+                        reply.answer(Err(PsrpcError::new(code::NOT_FOUND, format!("no call {id} is up"))))
+                    }
+                }
             }
         }
     }
@@ -396,6 +405,8 @@ fn handle_of(event: &Event) -> Option<CallHandle> {
         | Event::OfferAccepted { call, .. }
         | Event::OfferRefused { call, .. }
         | Event::Info { call, .. }
+        | Event::ReferAnswered { call, .. }
+        | Event::ReferProgress { call, .. }
         | Event::Ended { call, .. } => *call,
         _ => return None,
     })

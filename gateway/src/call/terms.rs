@@ -125,3 +125,9 @@ pub(super) fn carriers(message: &Message) -> BTreeMap<String, String> {
 fn short(value: &str) -> String {
     value.chars().filter(|c| !c.is_control()).take(LONGEST_VALUE).collect()
 }
+
+/// `SIPMediaEncryption` of a call: the newer field first.
+pub(super) fn requires_encryption(media: Option<i32>, older: i32) -> bool {
+    const REQUIRE: i32 = 2;
+    media.unwrap_or(older) == REQUIRE
+}

@@ -95,10 +95,7 @@ pub(super) async fn start(config: Config, file: &str) -> Result<Program, StartEr
             "calls were up when the last process died; their CDRs are kept, marked as interrupted"
         );
     }
-    if config.recording.enabled {
-        let path = config.recording.folder.clone();
-        std::fs::create_dir_all(&path).map_err(|source| StartError::Recordings { path, source })?;
-    }
+    recordings_folder(&config)?;
     let woken = Arc::new(Notify::new());
     let wake = || -> Arc<dyn Fn() + Send + Sync> {
         let woken = Arc::clone(&woken);
@@ -141,16 +138,7 @@ pub(super) async fn start(config: Config, file: &str) -> Result<Program, StartEr
         look_ups: look_up,
     };
     let calls = Calls::new(house, began.elapsed(), u64::from_le_bytes(ids), sockets.addresses())?;
-    for note in &config.notes {
-        warn!("{note}");
-    }
-    if files < config.limits.calls as u64 * 2 {
-        warn!(
-            files,
-            calls = config.limits.calls,
-            "the limit of open files (ulimit -n) is too low for limits.calls: a call takes two"
-        );
-    }
+    tell_notes(&config, files);
     let plan = records.plan()?;
     banner::print(&config, file, sockets.port(), &plan, agents.engine_fault().as_deref());
     info!(port = sockets.port(), trunks = plan.trunks.len(), rules = plan.rules.len(), "ready");
@@ -171,6 +159,28 @@ pub(super) async fn start(config: Config, file: &str) -> Result<Program, StartEr
         control,
         records,
     })
+}
+
+fn recordings_folder(config: &Config) -> Result<(), StartError> {
+    if !config.recording.enabled {
+        return Ok(());
+    }
+    let path = config.recording.folder.clone();
+    std::fs::create_dir_all(&path).map_err(|source| StartError::Recordings { path, source })
+}
+
+/// What an operator should know before the first call.
+fn tell_notes(config: &Config, files: u64) {
+    for note in &config.notes {
+        warn!("{note}");
+    }
+    if files < config.limits.calls as u64 * 2 {
+        warn!(
+            files,
+            calls = config.limits.calls,
+            "the limit of open files (ulimit -n) is too low for limits.calls: a call takes two"
+        );
+    }
 }
 
 fn listen(config: &Config) -> Listen {

@@ -71,7 +71,9 @@ impl Endpoint {
         let verdict = match request.method() {
             Some(Method::Invite) => self.check_invite(&request),
             Some(Method::Options) => self.check_options(&request),
-            Some(Method::Bye | Method::Info | Method::Update | Method::Prack) => Err(Refusal::new(481)),
+            Some(Method::Bye | Method::Info | Method::Update | Method::Prack | Method::Notify) => {
+                Err(Refusal::new(481))
+            }
             Some(Method::Other(_)) => Err(Refusal::new(501)),
             _ => Err(Refusal::new(405)),
         };

@@ -117,6 +117,8 @@ pub(super) struct Call {
     pub bye: Option<Id>,
     /// Reason header of a BYE that waits for an ACK.
     pub reason: Box<str>,
+    /// A REFER of ours was sent: its NOTIFYs are expected.
+    pub referred: bool,
     /// More headers of our BYE.
     pub goodbye: Vec<Extra>,
     /// Our session description, as it was sent last.
@@ -145,6 +147,7 @@ impl Call {
             outgoing: None,
             bye: None,
             reason: "".into(),
+            referred: false,
             goodbye: Vec::new(),
             local_sdp: Bytes::new(),
             armed: Armed::default(),

@@ -133,6 +133,26 @@ pub enum Event {
         /// The body.
         body: Bytes,
     },
+    /// Our REFER was answered: below 300 the peer goes and tells how it fares.
+    ReferAnswered {
+        /// The call.
+        call: CallHandle,
+        /// The answer's status, or 408 (nobody answered), 503 (transport).
+        status: u16,
+        /// Its reason phrase.
+        reason: String,
+    },
+    /// The peer tells how it fares where we sent it (NOTIFY, `message/sipfrag`).
+    ReferProgress {
+        /// The call.
+        call: CallHandle,
+        /// The status that it got there; 0: it said none.
+        status: u16,
+        /// With its reason phrase.
+        reason: String,
+        /// Nothing more will be told.
+        last: bool,
+    },
     /// The call is over. After this its handle means nothing.
     Ended {
         /// The call.

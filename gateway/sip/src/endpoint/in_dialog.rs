@@ -40,6 +40,7 @@ impl Endpoint {
                 self.say_with(now, tx, flow, &request, 200, capabilities);
             }
             Method::Info => self.receive_info(now, flow, &request, handle, tx),
+            Method::Notify => self.receive_notify(now, flow, &request, handle, tx),
             Method::Invite | Method::Update => self.receive_offer(now, flow, request, handle, tx),
             Method::Prack => self.receive_prack(now, flow, &request, handle, tx),
             Method::Other(_) => self.say(now, tx, flow, &request, &Refusal::new(501)),

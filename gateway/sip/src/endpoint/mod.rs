@@ -17,6 +17,7 @@ mod our_offers;
 mod outcome;
 mod progress;
 mod receive;
+mod refer;
 mod reliable;
 mod retry;
 mod session;
@@ -35,7 +36,7 @@ use call::Call;
 use std::collections::VecDeque;
 
 /// Methods that are served; the truth, in every answer that bears Allow.
-const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE";
+const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, NOTIFY";
 /// Bodies of an INVITE that are understood.
 const ACCEPT: &str = "application/sdp, multipart/mixed";
 const SUPPORTED: &str = "timer, 100rel";
@@ -338,6 +339,17 @@ impl Endpoint {
         body: Bytes,
     ) -> Result<(), CommandError> {
         self.do_info(now, call, content_type, &body)
+    }
+    /// Sends the peer elsewhere (REFER, RFC 3515): `to` stands in Refer-To as it is. `ReferAnswered`, then a
+    /// `ReferProgress` for each NOTIFY follow.
+    pub fn refer(
+        &mut self,
+        now: Time,
+        call: CallHandle,
+        to: &str,
+        headers: &[Extra],
+    ) -> Result<(), CommandError> {
+        self.do_refer(now, call, to, headers)
     }
     /// Ends the call, whatever its state: 480 to an INVITE not answered, CANCEL for one of ours, BYE
     /// (after the ACK of our 2xx, RFC 3261 §15) in a call. `reason` is a Reason header (RFC 3326) or empty.

@@ -37,6 +37,12 @@ impl Endpoint {
         match purpose {
             Purpose::Bye if call.bye == Some(id) => self.end(now, handle, End::LocalBye),
             Purpose::Bye | Purpose::Cancel | Purpose::Invite => {}
+            Purpose::Refer => {
+                let reason = response.map(|r| r.reason().to_owned()).unwrap_or_default();
+                let heard = response.is_some();
+                self.event(super::Event::ReferAnswered { call: handle, status, reason });
+                self.judge_peer(now, handle, heard, status);
+            }
             Purpose::Prack | Purpose::Info => self.judge_peer(now, handle, response.is_some(), status),
             Purpose::Reinvite | Purpose::Update | Purpose::RefreshInvite | Purpose::RefreshUpdate => {
                 match response {

@@ -24,6 +24,8 @@ pub(crate) enum Purpose {
     RefreshUpdate,
     Prack,
     Info,
+    /// Sends the peer elsewhere (RFC 3515).
+    Refer,
     Bye,
     Cancel,
 }
@@ -39,6 +41,7 @@ impl Purpose {
             Self::Update | Self::RefreshUpdate => "UPDATE",
             Self::Prack => "PRACK",
             Self::Info => "INFO",
+            Self::Refer => "REFER",
             Self::Bye => "BYE",
             Self::Cancel => "CANCEL",
         }

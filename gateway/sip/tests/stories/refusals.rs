@@ -35,7 +35,7 @@ fn each_refusal_has_its_status_and_its_header() {
             "",
             "",
             405,
-            Some((HeaderName::Allow, "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE")),
+            Some((HeaderName::Allow, "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, NOTIFY")),
         ),
         (
             "SUBSCRIBE",
@@ -43,7 +43,7 @@ fn each_refusal_has_its_status_and_its_header() {
             "",
             "",
             405,
-            Some((HeaderName::Allow, "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE")),
+            Some((HeaderName::Allow, "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, NOTIFY")),
         ),
         ("FETCH", own, "", "", 501, None),
         ("BYE", own, "", "", 481, None),
