@@ -212,3 +212,101 @@ fn a_server_that_is_away_is_told_to_the_caller_and_the_next_call_works() {
     assert!(telephone.finish().success);
     gateway.wait_until_idle();
 }
+
+#[test]
+fn somebody_who_takes_the_callers_identity_does_not_end_the_call() {
+    let house = House::start();
+    house.number_into_room(NUMBER, "lobby");
+    let mut gateway = gateway(&house);
+    let mut person = house.person("lobby", "person");
+    let telephone = call(&gateway, "+15550111", NUMBER, 14, &[]);
+    person.wait_for_tone("sip_+15550111", 440.0);
+    let _other = house.person("lobby", "sip_+15550111");
+    let again = person.wait_for("joined", |e| {
+        e["identity"].as_str().is_some_and(|identity| identity.starts_with("sip_+15550111_"))
+    });
+    person.wait_for_tone(again["identity"].as_str().unwrap(), 440.0);
+    assert!(telephone.finish().success);
+    gateway.wait_until_idle();
+}
+
+#[test]
+fn a_caller_rings_in_vain_where_nobody_is_and_is_answered_where_the_file_says_so() {
+    let house = House::start();
+    let trunk = house.sip(
+        "create_inbound_trunk",
+        &json!({"trunk": {"name": "test", "numbers": [NUMBER], "allowed_addresses": ["127.0.0.0/8"], "ringing_timeout": "3s"}}),
+    );
+    let rule = json!({"name": "r", "trunk_ids": [trunk["sip_trunk_id"]],
+        "rule": {"dispatch_rule_direct": {"room_name": "empty"}}});
+    let _ = house.sip("create_dispatch_rule", &json!({ "dispatch_rule": rule }));
+    let mut patient = gateway(&house);
+    let called = call(&patient, "+15550111", NUMBER, 6, &[]).finish();
+    assert!(!called.success && called.printed.contains("486"), "{}", called.printed);
+    patient.wait_until_idle();
+    drop(patient);
+    let mut eager = Gateway::with(&format!("{}rooms:\n  answer: when_joined\n", house.yaml()));
+    let called = call(&eager, "+15550111", NUMBER, 4, &[]).finish();
+    assert!(called.success, "{}", called.printed);
+    eager.wait_until_idle();
+}
+
+/// Stands between the gateway and livekit-server's signalling, and can cut it.
+struct Wire {
+    port: u16,
+    streams: std::sync::Arc<std::sync::Mutex<Vec<std::net::TcpStream>>>,
+}
+
+impl Wire {
+    fn to(server: u16) -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let streams = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+        let kept = std::sync::Arc::clone(&streams);
+        std::thread::spawn(move || {
+            for near in listener.incoming().map_while(Result::ok) {
+                let Ok(far) = std::net::TcpStream::connect(("127.0.0.1", server)) else { continue };
+                kept.lock().unwrap().push(near.try_clone().unwrap());
+                for (mut from, mut to) in [(near.try_clone().unwrap(), far.try_clone().unwrap()), (far, near)]
+                {
+                    std::thread::spawn(move || {
+                        let _ = std::io::copy(&mut from, &mut to);
+                        let _ = to.shutdown(std::net::Shutdown::Both);
+                    });
+                }
+            }
+        });
+        Self { port, streams }
+    }
+
+    fn cut(&self) {
+        for stream in self.streams.lock().unwrap().drain(..) {
+            let _ = stream.shutdown(std::net::Shutdown::Both);
+        }
+    }
+}
+
+#[test]
+fn signalling_that_is_cut_is_resumed_and_the_sound_goes_on() {
+    let house = House::start();
+    let wire = Wire::to(house.port);
+    let yaml = house.yaml_without_redis().replace(&house.port.to_string(), &wire.port.to_string());
+    let mut gateway = Gateway::with(&yaml);
+    let _ = gateway.cli(&["rule", "add", "--room", "lobby", "--number", "4000"]);
+    let mut person = house.person("lobby", "person");
+    person.tone(1_000);
+    let telephone = call(&gateway, "ann", "4000", 16, &[]);
+    person.wait_for_tone("sip_ann", 440.0);
+    person.tell("forget");
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    wire.cut();
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    let heard = person.heard("sip_ann");
+    assert_eq!(heard["quiet_windows"], 0, "the sound has a hole: {heard}");
+    person.tell("key 3");
+    let called = telephone.finish();
+    assert!(called.success && called.printed.contains("pressed 3"), "{}", called.printed);
+    gateway.wait_until_idle();
+    let states = gateway.last_call()["timeline"].to_string();
+    assert!(states.contains("room lost") && states.contains("room back"), "{states}");
+}
