@@ -81,7 +81,7 @@ class Gateway:
             file.write(f"sip_port: {self.port}\nlisten_ip: 127.0.0.1\nrtp_port: 20000-29999\n"
                        f"state_dir: {self.folder}/state\n"
                        "limits:\n  calls: 5000\n  calls_per_second: 100000\n"
-                       "  source_packets_per_second: 1000000\n")
+                       "  source_packets_per_second: 1000000\n" + getattr(self, "more", ""))
         self.log = open(os.path.join(self.folder, "log.txt"), "w")
         self.process = subprocess.Popen([program, "--config", self.config], stdout=self.log, stderr=self.log,
                                         stdin=subprocess.DEVNULL)

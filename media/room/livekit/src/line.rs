@@ -9,9 +9,12 @@ use crate::mouth::{Mouth, level};
 use crate::{JoinError, RoomCodec};
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use str0m::change::{SdpAnswer, SdpPendingOffer};
 use str0m::channel::{ChannelConfig, ChannelId, Reliability};
+use str0m::crypto::CryptoProvider;
+use str0m::crypto::dtls::DtlsCert;
 use str0m::media::{Direction, MediaKind, Mid, Pt};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::{Extension, ExtensionValues, RtpWrite, Ssrc};
@@ -116,6 +119,22 @@ impl std::fmt::Debug for Line {
     }
 }
 
+/// What DTLS knows this process by.
+#[derive(Clone)]
+pub(crate) struct Identity {
+    crypto: Arc<CryptoProvider>,
+    certificate: DtlsCert,
+}
+
+impl Identity {
+    /// A new key and its certificate; `None`: each line makes its own.
+    pub(crate) fn new() -> Option<Self> {
+        let crypto = Arc::new(str0m::crypto::from_feature_flags());
+        let certificate = crypto.dtls_provider.generate_certificate()?;
+        Some(Self { crypto, certificate })
+    }
+}
+
 /// What a line is made of.
 pub(crate) struct Plan<'a> {
     pub codec: RoomCodec,
@@ -123,6 +142,8 @@ pub(crate) struct Plan<'a> {
     /// Second word of `a=msid`, by which the server finds the track.
     pub cid: &'a str,
     pub bind: Option<IpAddr>,
+    /// The key that all lines of the process share: making one takes longer than all else of a line.
+    pub identity: Option<&'a Identity>,
     pub random: u64,
 }
 
@@ -136,7 +157,11 @@ impl Line {
             .map_err(|error| no_media(format!("cannot open a UDP socket on {ip}: {error}")))?;
         let port = socket.local_addr().map_err(|error| no_media(error.to_string()))?.port();
         let socket = tokio::net::UdpSocket::from_std(socket).map_err(|error| no_media(error.to_string()))?;
-        let mut rtc = config(plan.codec).build(now);
+        let mut config = config(plan.codec);
+        if let Some(Identity { crypto, certificate }) = plan.identity {
+            config = config.set_crypto_provider(Arc::clone(crypto)).set_dtls_cert(certificate.clone());
+        }
+        let mut rtc = config.build(now);
         let (loopback, routed) = places(plan.bind, port);
         for place in [Some(loopback).filter(|_| plan.bind.is_none_or(|ip| ip.is_loopback())), routed] {
             if let Some(candidate) = place.and_then(|place| Candidate::host(place, "udp").ok()) {

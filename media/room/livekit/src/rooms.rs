@@ -78,16 +78,19 @@ impl LiveRooms {
         let runtime = Builder::new_current_thread().enable_all().build().map_err(RoomError::Thread)?;
         let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel::<()>();
+        let settings = Arc::new(settings);
+        let warm = Arc::clone(&settings);
         let thread = std::thread::Builder::new()
             .name("trunkline-live".to_owned())
             .spawn(move || {
                 // The first key and the first handshake of a process take 50 ms: before anybody waits for them.
+                let _ = warm.identity();
                 participant::warm_up();
                 let _ = runtime.block_on(stopped);
             })
             .map_err(RoomError::Thread)?;
         let rooms = Self {
-            settings: Arc::new(settings),
+            settings,
             tls,
             runtime: handle,
             teller: Teller { events, wake },

@@ -17,7 +17,14 @@ const PROTOCOL: i32 = 16;
 pub(super) fn line(join: &Join, settings: &Settings) -> Result<(Line, String), JoinError> {
     let random = getrandom::u64()
         .map_err(|error| JoinError::NoMedia { seconds: 0, why: format!("no random numbers: {error}") })?;
-    let plan = Plan { codec: join.codec, rate: join.rate, cid: CID, bind: settings.bind, random };
+    let plan = Plan {
+        codec: join.codec,
+        rate: join.rate,
+        cid: CID,
+        bind: settings.bind,
+        identity: settings.identity(),
+        random,
+    };
     Line::new(&plan, Instant::now())
 }
 
