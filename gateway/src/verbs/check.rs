@@ -1,5 +1,6 @@
 //! `trunkline check`: could it serve? A line for each thing that must be there, with what to do.
 
+mod livekit;
 mod ports;
 
 use super::{Failure, Outcome, counted};
@@ -112,6 +113,7 @@ fn look(report: &mut Report, config: &Config) {
             ports::look(report, config);
         }
     }
+    livekit::look(report, config);
     ports::open_files(report, config);
     if config.recording.enabled {
         report.result("recordings", writable(&config.recording.folder));

@@ -16,11 +16,13 @@ mod line;
 mod mouth;
 mod participant;
 mod people;
+mod probe;
 mod rooms;
 mod seat;
 mod signal;
 mod token;
 
+pub use probe::{Probed, probe};
 pub use rooms::{Events, LiveRooms};
 pub use token::Admission;
 

@@ -4,7 +4,7 @@ use crate::JoinError;
 use rustls::pki_types::ServerName;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -18,6 +18,8 @@ use url::Url;
 const STEP: Duration = Duration::from_secs(5);
 /// A JoinResponse of a room with thousands of people is far below this.
 const LARGEST: usize = 4 << 20;
+/// The longest answer to a question that is looked at.
+const ANSWER: u64 = 16 << 10;
 /// What of a refusal's body is told.
 const SHOWN: usize = 200;
 
@@ -64,6 +66,31 @@ impl Dial {
         }
     }
 
+    /// Asks whether the token would let somebody in, without joining.
+    pub(crate) async fn validate(&self) -> Result<Head, JoinError> {
+        let (url, secure) = self.endpoint("rtc/validate", "")?;
+        let host = url.host_str().unwrap_or_default().to_owned();
+        let port = url.port_or_known_default().unwrap_or(80);
+        let mut stream = self.stream(host.trim_matches(['[', ']']), port, secure).await?;
+        let request = format!(
+            "GET {} HTTP/1.1\r\nHost: {host}:{port}\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\r\n",
+            url.path(),
+            self.token
+        );
+        let asked = async {
+            stream.write_all(request.as_bytes()).await?;
+            let mut answer = Vec::new();
+            (&mut stream).take(ANSWER).read_to_end(&mut answer).await?;
+            Ok::<_, std::io::Error>(answer)
+        };
+        match timeout(STEP, asked).await {
+            Ok(Ok(answer)) => Head::read(&String::from_utf8_lossy(&answer))
+                .ok_or_else(|| JoinError::Protocol("what answers there is no HTTP server".into())),
+            Ok(Err(error)) => Err(self.unreachable(error)),
+            Err(_) => Err(Self::silent("the answer to the HTTP request")),
+        }
+    }
+
     fn endpoint(&self, path: &str, query: &str) -> Result<(Url, bool), JoinError> {
         let wrong = |why: &str| JoinError::Url { url: self.url.clone(), why: why.to_owned() };
         let mut url = Url::parse(&self.url).map_err(|error| wrong(&error.to_string()))?;
@@ -99,6 +126,28 @@ impl Dial {
             .map_err(|_| Self::silent("the TLS handshake"))?
             .map_err(|error| self.unreachable(format_args!("its certificate or TLS is refused: {error}")))?;
         Ok(Box::new(tls))
+    }
+}
+
+/// The head of an HTTP answer, as far as it is looked at, and the beginning of its body.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub status: u16,
+    pub date: Option<String>,
+    pub body: String,
+}
+
+impl Head {
+    fn read(text: &str) -> Option<Self> {
+        let (head, body) = text.split_once("\r\n\r\n")?;
+        let mut lines = head.lines();
+        let status = lines.next()?.strip_prefix("HTTP/1.")?.split(' ').nth(1)?.parse().ok()?;
+        let date = lines.find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            name.eq_ignore_ascii_case("date").then(|| value.trim().to_owned())
+        });
+        let body = body.trim().chars().filter(|c| !c.is_control()).take(SHOWN).collect();
+        Some(Self { status, date, body })
     }
 }
 
