@@ -89,6 +89,9 @@ fn credentials_of_the_trunk_are_used_and_the_call_ends_when_the_participant_is_r
     gateway.wait_until_idle();
     let cdr = gateway.last_call();
     assert_eq!(cdr["cdr"]["direction"], "outbound", "{cdr}");
+    // The name is free again: the next call has it, and no other.
+    let again = dial(&house, &trunk, json!({"wait_until_answered": false}));
+    assert_eq!(again["participant_identity"], "callee", "{again}");
 }
 
 #[test]

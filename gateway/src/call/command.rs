@@ -4,6 +4,7 @@ use super::table::Calls;
 use super::{Call, State, words};
 use crate::control::{Counts, Request, Status};
 use tracing::{info, warn};
+use trunkline_livekit::LiveRooms;
 use trunkline_records::Cdr;
 use trunkline_room::Room;
 use trunkline_sip::Time;
@@ -139,7 +140,7 @@ impl Calls {
                 ports,
                 agents: self.desk.agents.count(),
                 rooms,
-                participants,
+                participants: participants + self.desk.live.as_ref().map_or(0, LiveRooms::count),
                 connections: self.connections,
             },
             totals,

@@ -236,6 +236,16 @@ impl Desk {
         }
     }
 
+    /// What a dialling had in a room is the call's now.
+    pub fn hand_on(&mut self, room: &str, identity: &str, who: ParticipantId, from: u64, to: u64) {
+        self.left(room, who, from);
+        self.joined(room, who, to);
+        let key = (room.to_owned(), identity.to_owned());
+        if self.identities.get(&key) == Some(&from) {
+            self.identities.insert(key, to);
+        }
+    }
+
     /// Has the processor more to do than `max_cpu_utilization` allows?
     pub fn load_is_full(&self) -> bool {
         self.load.is_full()

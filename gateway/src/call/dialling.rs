@@ -274,7 +274,8 @@ impl Dialling {
         call.media = Some(media);
         call.destination = Destination::Partner;
         call.company = super::company::Company::Live;
-        desk.of_participant.insert(self.guest.who, call.serial);
+        let guest = &self.guest;
+        desk.hand_on(&guest.room, &guest.identity, guest.who, self.serial, call.serial);
         call.open(desk, Vec::new());
         let full_id = call.cdr.sip_call_id.clone();
         let order = std::mem::take(&mut *self.order);

@@ -420,7 +420,8 @@ impl Call {
     fn enter_beside(&mut self, desk: &mut Desk) {
         let suffix = desk.random_name();
         let Some(guest) = &mut self.guest else { return };
-        desk.of_participant.remove(&guest.who);
+        desk.left(&guest.room, guest.who, self.serial);
+        desk.forget_identity(&guest.room, &guest.identity, self.serial);
         guest.who = ParticipantId(desk.serial());
         let few: String = suffix.chars().take(6).collect();
         guest.identity = format!("{}_{few}", guest.identity);

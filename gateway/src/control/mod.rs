@@ -109,7 +109,7 @@ pub struct Counts {
     pub agents: usize,
     /// Local rooms.
     pub rooms: usize,
-    /// Participants in them.
+    /// Participants in them, and in LiveKit rooms.
     pub participants: usize,
     /// TCP connections of SIP peers.
     pub connections: usize,
