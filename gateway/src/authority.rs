@@ -3,7 +3,8 @@
 //! The signalling thread sends a [`Question`], which a task of its own carries to the server within psrpc's three
 //! seconds; a [`Told`] comes back by the loop. Where there is no Redis the plan in the store decides, at once.
 
-use tokio::sync::mpsc;
+use std::sync::Arc;
+use tokio::sync::{Semaphore, mpsc};
 use trunkline_psrpc::{
     Bus, EvaluateSipDispatchRulesRequest, EvaluateSipDispatchRulesResponse, GetSipTrunkAuthenticationRequest,
     GetSipTrunkAuthenticationResponse, PsrpcError, RecordCallContextRequest, UpdateSipCallStateRequest,
@@ -11,6 +12,9 @@ use trunkline_psrpc::{
 
 /// Questions that may wait to be sent; beyond that a call is refused with 503.
 pub const QUESTIONS: usize = 1_024;
+
+/// Questions that are under way at a time; each lasts three seconds at most.
+const AT_ONCE: usize = 512;
 
 /// What a call asks.
 #[derive(Debug)]
@@ -47,9 +51,12 @@ pub enum Said {
 
 /// Carries questions to the server and answers back, each on its own, until nobody asks any more.
 pub async fn carry(bus: Bus, mut questions: mpsc::Receiver<Question>, tell: mpsc::Sender<Told>) {
+    let room = Arc::new(Semaphore::new(AT_ONCE));
     while let Some(Question { serial, ask }) = questions.recv().await {
+        let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
         let (bus, tell) = (bus.clone(), tell.clone());
         tokio::spawn(async move {
+            let _place = place;
             let said = match ask {
                 Ask::Trunk(request) => {
                     Said::Trunk(bus.get_sip_trunk_authentication(&request).await.map(Box::new))

@@ -102,7 +102,7 @@ pub enum Answer {
     WhenHeard,
     /// The caller is in the room.
     WhenJoined,
-    /// At once; the caller hears ringback until somebody is there.
+    /// At once.
     AtOnce,
 }
 
@@ -139,7 +139,7 @@ pub struct Api {
 /// `prompts`: what callers hear of us.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Prompts {
-    /// `prompts.folder`: WAV files that replace ours: `enter_pin.wav`, `wrong_pin.wav`, `room_join.wav` …
+    /// `prompts.folder`: WAV files in place of ours. Without effect in this version.
     pub folder: Option<PathBuf>,
     /// `prompts.language`: subfolder of it, tried first.
     pub language: String,

@@ -91,8 +91,7 @@ impl Call {
         let question = Question { serial: self.serial, ask };
         let asked = desk.questions.as_ref().map(|questions| questions.try_send(question));
         if !matches!(asked, Some(Ok(()))) {
-            self.open_now(desk);
-            self.refuse(desk, 503, "too many calls wait for livekit-server", Some(RETRY));
+            self.turn_away(desk, 503, "too many calls wait for livekit-server", Some(RETRY));
         }
     }
 
@@ -152,12 +151,13 @@ impl Call {
     }
 
     fn not_told(&mut self, desk: &mut Desk, error: &PsrpcError) {
-        self.open_now(desk);
         match error.code.as_str() {
             code::NOT_FOUND => {
-                self.refuse(desk, 404, &format!("livekit-server knows no trunk for it: {error}"), None)
+                self.turn_away(desk, 404, &format!("livekit-server knows no trunk for it: {error}"), None)
             }
-            _ => self.refuse(desk, 503, &format!("livekit-server could not be asked: {error}"), Some(RETRY)),
+            _ => {
+                self.turn_away(desk, 503, &format!("livekit-server could not be asked: {error}"), Some(RETRY))
+            }
         }
     }
 
@@ -166,22 +166,18 @@ impl Call {
         asking.trunk.clone_from(&trunk.sip_trunk_id);
         self.cdr.trunk = (!trunk.sip_trunk_id.is_empty()).then(|| trunk.sip_trunk_id.clone());
         if trunk.drop || trunk.error_code == 2 {
-            self.open_now(desk);
-            return self.refuse(desk, 404, "livekit-server has no trunk that takes this call", None);
+            return self.turn_away(desk, 404, "livekit-server has no trunk that takes this call", None);
         }
         if trunk.error_code != 0 {
-            self.open_now(desk);
-            return self.refuse(desk, 503, "livekit-server says that a quota is used up", Some(RETRY));
+            return self.turn_away(desk, 503, "livekit-server says that a quota is used up", Some(RETRY));
         }
         if desk.config.dialplan.require_trunk && self.cdr.trunk.is_none() {
-            self.open_now(desk);
             let why = "no trunk takes this call, and dialplan.require_trunk wants one";
-            return self.refuse(desk, 404, why, None);
+            return self.turn_away(desk, 404, why, None);
         }
         if !trunk.username.is_empty() && !trunk.password.is_empty() && !self.has_proved_itself(desk, trunk) {
             return;
         }
-        self.open_now(desk);
         let rung = desk.endpoint.ring(desk.now, self.sip, 180, None, false, &[]);
         if rung.is_ok() {
             self.ask_for_the_rule(desk, None);
@@ -199,19 +195,14 @@ impl Call {
             Proof::Missing => false,
             Proof::Stale => true,
             Proof::Refused(why) => {
-                self.open_now(desk);
                 let why = format!("credentials for trunk {} are wrong: {why}", trunk.sip_trunk_id);
-                self.refuse(desk, 403, &why, None);
+                self.turn_away(desk, 403, &why, None);
                 return false;
             }
         };
         let _ = desk.endpoint.challenge(desk.now, self.sip, realm, stale);
-        // It comes again with credentials, as a new call; of this one nothing is kept.
-        if let Some(counted) = self.counted.take() {
-            desk.limiter.release(desk.now, counted.trunk.as_deref(), counted.source);
-        }
-        self.early = None;
-        self.state = State::Over;
+        // It comes again with credentials, as a new call.
+        self.forget(desk);
         false
     }
 
@@ -219,14 +210,15 @@ impl Call {
         let silent = "livekit-server has no dispatch rule for this call (it would let it ring for ever): \
                       add one for its trunk and number";
         match rules.verdict() {
-            DispatchResult::Drop => self.refuse(desk, 404, silent, None),
-            DispatchResult::Reject => self.refuse(desk, 404, "a dispatch rule rejects this call", None),
+            DispatchResult::Drop => self.turn_away(desk, 404, silent, None),
+            DispatchResult::Reject => self.turn_away(desk, 404, "a dispatch rule rejects this call", None),
             DispatchResult::RequestPin => {
+                self.open_now(desk);
                 self.destination = Destination::PinDesk;
                 self.described(desk, |call, desk, sdp| call.answer(desk, sdp, &[]));
             }
             DispatchResult::Accept if wants_encryption(rules) => {
-                self.refuse(
+                self.turn_away(
                     desk,
                     488,
                     "its trunk or rule requires SRTP, which is not served in this version",
@@ -234,6 +226,7 @@ impl Call {
                 );
             }
             DispatchResult::Accept => {
+                self.open_now(desk);
                 self.take_rule(desk, rules);
                 self.described(desk, |call, desk, sdp| call.let_in(desk, sdp));
             }
@@ -281,6 +274,28 @@ impl Call {
         self.waits_until = None;
         self.company = Company::Nobody;
         self.meet(desk);
+    }
+
+    /// It may not come in. A flood of such calls fills neither log nor records.
+    fn turn_away(&mut self, desk: &mut Desk, status: u16, why: &str, retry_after: Option<u64>) {
+        if !self.is_unknown() || desk.refusals.may(desk.now) {
+            self.open_now(desk);
+            return self.refuse(desk, status, why, retry_after);
+        }
+        desk.totals.refused += 1;
+        tracing::debug!(status, "a call was refused: {why}");
+        let headers: Vec<_> = retry_after.map(admission::retry_after).into_iter().collect();
+        let _ = desk.endpoint.reject(desk.now, self.sip, status, "", &headers);
+        self.forget(desk);
+    }
+
+    /// Of this one nothing is kept.
+    fn forget(&mut self, desk: &mut Desk) {
+        if let Some(counted) = self.counted.take() {
+            desk.limiter.release(desk.now, counted.trunk.as_deref(), counted.source);
+        }
+        self.early = None;
+        self.state = State::Over;
     }
 
     /// From here on it is in the records, with what passed before.

@@ -401,7 +401,9 @@ impl Call {
 
     /// We are not in the room any more, though we did not leave.
     fn room_is_over(&mut self, desk: &mut Desk, reason: i32, name: &str) {
-        if reason == DUPLICATE_IDENTITY && desk.config.rooms.unique_identity {
+        // A token that the server signed is good for one name only.
+        let ours = self.guest.as_ref().is_some_and(|guest| guest.terms.token.is_none());
+        if reason == DUPLICATE_IDENTITY && desk.config.rooms.unique_identity && ours {
             return self.enter_beside(desk);
         }
         let why = format!("the room sent the caller away ({name})");
