@@ -132,7 +132,6 @@ fn join(house: &House, room: &str, codec: RoomCodec, rate: u32) -> Join {
         codec,
         rate,
         listen: true,
-        e2ee: None,
     }
 }
 

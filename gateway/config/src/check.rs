@@ -13,13 +13,8 @@ pub(crate) fn pairs(root: &Section<'_>, config: &Config) -> Result<(), ConfigErr
             "redis leads to a livekit-server: expected ws_url, api_key and api_secret beside it, found none";
         return Err(root.fault(line(root, &["redis"]), "redis", what));
     }
-    let ports = [
-        ("health_port", config.health_port),
-        ("prometheus_port", config.prometheus_port),
-        ("api.port", config.api.port),
-    ];
-    for (key, port) in ports {
-        if port != 0 && port == config.sip_port_listen {
+    for (key, port) in [("health_port", config.health_port), ("prometheus_port", config.prometheus_port)] {
+        if port != 0 && port == config.sip_port {
             let what = format!("expected another port than sip_port's TCP, found {port} for both");
             return Err(root.fault(line(root, &[key]), key, &what));
         }

@@ -1,4 +1,4 @@
-//! What the program lives with: a LiveKit server, Redis, rooms, the API, prompts.
+//! What the program lives with: a LiveKit server, Redis, rooms.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -114,8 +114,6 @@ pub struct Rooms {
     /// `rooms.room_codecs`: by id of a trunk or rule.
     pub room_codecs: BTreeMap<String, RoomCodec>,
     pub answer: Answer,
-    /// `rooms.e2ee`: keys of end-to-end encryption, by id of a rule or trunk.
-    pub e2ee: BTreeMap<String, Secret>,
     /// `rooms.unique_identity`: a caller whose identity is in the room already gets a suffix, and the first
     /// call goes on. On.
     pub unique_identity: bool,
@@ -123,24 +121,4 @@ pub struct Rooms {
     pub bind: Option<IpAddr>,
     /// `rooms.roots`: PEM files of certificates that are trusted beside the system's.
     pub roots: Vec<PathBuf>,
-}
-
-/// `api`: LiveKit's SIP API, served by us.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Api {
-    /// `api.port`: 0: none.
-    pub port: u16,
-    /// `api.listen_ip`: loopback.
-    pub listen_ip: Option<IpAddr>,
-    /// `api.keys`: more keys than `api_key`, each with its secret.
-    pub keys: BTreeMap<String, Secret>,
-}
-
-/// `prompts`: what callers hear of us.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Prompts {
-    /// `prompts.folder`: WAV files in place of ours. Without effect in this version.
-    pub folder: Option<PathBuf>,
-    /// `prompts.language`: subfolder of it, tried first.
-    pub language: String,
 }

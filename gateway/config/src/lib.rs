@@ -10,7 +10,7 @@ mod rooms;
 mod section;
 mod value;
 
-pub use house::{Answer, Api, Backend, LiveKit, Prompts, Redis, RedisTls, RoomCodec, Rooms, Secret};
+pub use house::{Answer, Backend, LiveKit, Redis, RedisTls, RoomCodec, Rooms, Secret};
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -19,16 +19,12 @@ use std::time::Duration;
 /// All that can be set. livekit/sip's keys keep their names and meaning; ours stand beside them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
-    /// `sip_port`: what we announce (Contact, Via); UDP and TCP. 5060.
+    /// `sip_port`: UDP and TCP. 5060.
     pub sip_port: u16,
-    /// `sip_port_listen`: what we listen on; as `sip_port`, unless a port is forwarded.
-    pub sip_port_listen: u16,
     /// `listen_ip`: empty: all IPv4 and IPv6 addresses of the machine.
     pub listen_ip: Option<IpAddr>,
     /// `nat_1_to_1_ip`: our address as peers outside see it.
     pub nat_1_to_1_ip: Option<IpAddr>,
-    /// `media_nat_1_to_1_ip`: the same for RTP, where it is another one.
-    pub media_nat_1_to_1_ip: Option<IpAddr>,
     /// `rtp_port`: `10000-20000` (even RTP, odd RTCP).
     pub rtp_port: (u16, u16),
     /// `health_port`: 0: none.
@@ -60,16 +56,10 @@ pub struct Config {
     /// `cluster_id`: topic of the calls that livekit-server asks for.
     pub cluster_id: String,
     pub rooms: Rooms,
-    pub api: Api,
-    pub prompts: Prompts,
     /// `sip_ringing_interval`: 180 again. 1 s.
     pub ringing_interval: Duration,
-    /// `hide_inbound_port`: who is not known gets no answer at all.
-    pub hide_inbound_port: bool,
     /// `max_cpu_utilization`: above it no new call is taken. 0.9.
     pub max_cpu_utilization: f32,
-    /// `audio_dtmf`: keys from a room go out as tones, too.
-    pub audio_dtmf: bool,
     /// What was understood but has no effect yet (keys of livekit/sip that a later version serves), a
     /// sentence each, with file and line: told at the start and by `trunkline check`.
     pub notes: Vec<String>,

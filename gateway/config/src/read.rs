@@ -44,11 +44,8 @@ pub(crate) fn config(file: &str, yaml: &str, environment: Environment<'_>) -> Re
         // Other programs of a stack need it; without a LiveKit server it leads us to nobody.
         notes.push("environment: REDIS_URL has no effect: there is no LIVEKIT_URL with its keys".into());
     }
-    let sip_port = sip_port.unwrap_or(5060);
     let config = Config {
-        sip_port,
-        sip_port_listen: root.port("sip_port_listen", 0)?.filter(|port| *port > 0).unwrap_or(sip_port),
-        media_nat_1_to_1_ip: root.address("media_nat_1_to_1_ip")?,
+        sip_port: sip_port.unwrap_or(5060),
         listen_ip: root.address("listen_ip")?,
         nat_1_to_1_ip: root.address("nat_1_to_1_ip")?,
         rtp_port: rtp_port(&mut root)?,
@@ -64,53 +61,20 @@ pub(crate) fn config(file: &str, yaml: &str, environment: Environment<'_>) -> Re
         dialplan: dialplan(&mut root, redis.is_some())?,
         sip: sip(&mut root)?,
         rooms: rooms::rooms(&mut root, livekit.is_some())?,
-        api: rooms::api(&mut root)?,
-        prompts: rooms::prompts(&mut root)?,
         cluster_id: root.text("cluster_id")?.unwrap_or_default().to_owned(),
         ringing_interval: rooms::ringing_interval(&mut root)?,
-        hide_inbound_port: root.flag("hide_inbound_port")?.unwrap_or(false),
         max_cpu_utilization: rooms::cpu(&mut root)?,
-        audio_dtmf: root.flag("audio_dtmf")?.unwrap_or(false),
         livekit,
         redis,
         limits,
         state_dir,
         notes: Vec::new(),
     };
-    not_served(&root, &config, &mut notes)?;
     livekit::not_yet(&mut root, &mut notes)?;
     check::pairs(&root, &config)?;
     root.finish()?;
     notes.extend(environment::notes(environment));
     Ok(Config { notes, ..config })
-}
-
-/// Keys that are read and checked, and that this version does not act on: each is told. End-to-end encryption is
-/// refused instead: whoever asks for it must not be heard without it.
-fn not_served(root: &Section<'_>, config: &Config, notes: &mut Vec<String>) -> Result<(), ConfigError> {
-    let at = |key: &str| root.line_of(key).unwrap_or(1);
-    if !config.rooms.e2ee.is_empty() {
-        let what = "end-to-end encryption is not served in this version: expected no keys";
-        return Err(root.fault(at("rooms"), "rooms.e2ee", what));
-    }
-    let idle = [
-        (config.sip_port_listen != config.sip_port, "sip_port_listen", "sip_port is what is listened on"),
-        (
-            config.media_nat_1_to_1_ip.is_some(),
-            "media_nat_1_to_1_ip",
-            "nat_1_to_1_ip is announced for RTP, too",
-        ),
-        (config.hide_inbound_port, "hide_inbound_port", "whoever is not known is refused with 404"),
-        (config.audio_dtmf, "audio_dtmf", "keys go out as tones where telephone-event was not agreed on"),
-        (config.api.port != 0, "api", "LiveKit's API is served by livekit-server in this version"),
-        (config.prompts != crate::Prompts::default(), "prompts", "prompts are spoken by the embedded voice"),
-    ];
-    for (set, key, why) in idle {
-        if set {
-            notes.push(format!("{} has no effect: {why}", root.place(at(key), key)));
-        }
-    }
-    Ok(())
 }
 
 fn rtp_port(root: &mut Section<'_>) -> Result<(u16, u16), ConfigError> {

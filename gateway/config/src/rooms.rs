@@ -1,8 +1,8 @@
-//! Reads what the program lives with: LiveKit, Redis, rooms, the API, prompts.
+//! Reads what the program lives with: LiveKit, Redis, rooms.
 
 use crate::ConfigError;
 use crate::environment::{self, Environment};
-use crate::house::{Answer, Api, Backend, LiveKit, Prompts, Redis, RedisTls, RoomCodec, Rooms, Secret};
+use crate::house::{Answer, Backend, LiveKit, Redis, RedisTls, RoomCodec, Rooms, Secret};
 use crate::section::Section;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -184,7 +184,6 @@ pub(crate) fn rooms(root: &mut Section<'_>, has_livekit: bool) -> Result<Rooms, 
             }
         })?,
         answer,
-        e2ee: secrets(&mut rooms, "e2ee")?,
         unique_identity: rooms.flag("unique_identity")?.unwrap_or(true),
         bind: rooms.address("bind")?,
         roots: texts(&mut rooms, "roots")?.into_iter().map(PathBuf::from).collect(),
@@ -200,33 +199,6 @@ fn codec(word: &str) -> RoomCodec {
         "pcma" => RoomCodec::Pcma,
         _ => RoomCodec::Auto,
     }
-}
-
-pub(crate) fn api(root: &mut Section<'_>) -> Result<Api, ConfigError> {
-    let mut api = root.section("api")?;
-    let read = Api {
-        port: api.port("port", 0)?.unwrap_or(0),
-        listen_ip: api.address("listen_ip")?,
-        keys: secrets(&mut api, "keys")?,
-    };
-    api.finish()?;
-    Ok(read)
-}
-
-pub(crate) fn prompts(root: &mut Section<'_>) -> Result<Prompts, ConfigError> {
-    let mut prompts = root.section("prompts")?;
-    let folder = prompts.text("folder")?.filter(|path| !path.is_empty()).map(PathBuf::from);
-    let language = prompts.text("language")?.unwrap_or_default().to_owned();
-    if language.contains(['/', '.', '\\']) {
-        let at = prompts.line_of("language").unwrap_or(1);
-        return Err(prompts.fault(
-            at,
-            "language",
-            "expected the name of a subfolder such as de, found a path",
-        ));
-    }
-    prompts.finish()?;
-    Ok(Prompts { folder, language })
 }
 
 /// `sip_ringing_interval`: 1 s, from 1 s to 60 s as in livekit/sip.
@@ -262,14 +234,6 @@ fn texts(section: &mut Section<'_>, key: &'static str) -> Result<Vec<String>, Co
     let text =
         |item: &Node| item.scalar().map(str::to_owned).ok_or_else(|| section.wrong(item, key, "a text"));
     items.iter().map(text).collect()
-}
-
-fn secrets(section: &mut Section<'_>, key: &'static str) -> Result<BTreeMap<String, Secret>, ConfigError> {
-    each(section, key, |section, node, key| match node.scalar().filter(|text| !text.is_empty()) {
-        Some(text) => Ok(Secret::new(text)),
-        // The value is not shown: it may be part of a secret.
-        None => Err(section.fault(node.line, key, "expected a text that is not empty")),
-    })
 }
 
 fn each<T>(

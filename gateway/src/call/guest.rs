@@ -127,7 +127,6 @@ impl Guest {
             Some(token) => token.clone(),
             None => admission.sign(&livekit.api_key, livekit.api_secret.reveal())?,
         };
-        let e2ee = self.terms.ids.iter().find_map(|id| desk.config.rooms.e2ee.get(id));
         let join = Join {
             who: self.who,
             url: self.terms.url.clone().unwrap_or_else(|| livekit.url.clone()),
@@ -137,7 +136,6 @@ impl Guest {
             codec: codec(desk, &self.terms, leg),
             rate: leg.map_or(8_000, Codec::rate),
             listen,
-            e2ee: e2ee.map(|key| key.reveal().as_bytes().to_vec()),
         };
         desk.live.as_ref().ok_or("rooms are in process: there is no LiveKit server")?.join(join);
         desk.joined(&self.room, self.who, serial);

@@ -83,8 +83,6 @@ pub struct Join {
     pub rate: u32,
     /// Hear the others from the start; else from [`LiveRooms::listen`] on.
     pub listen: bool,
-    /// Key of end-to-end encryption as LiveKit's SDKs take it; `None`: none.
-    pub e2ee: Option<Vec<u8>>,
 }
 
 /// What a participant lives through. `Left` or `Failed` is the last of one.
