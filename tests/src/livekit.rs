@@ -358,7 +358,10 @@ impl Person {
             if (at - hertz).abs() < 5.0 && loud {
                 return;
             }
-            assert!(Instant::now() < end, "{hertz} Hz of {identity} is not heard: {heard}");
+            if Instant::now() >= end {
+                let stats = self.ask("stats", "stats");
+                panic!("{hertz} Hz of {identity} is not heard: {heard}; {stats}; seen: {:#?}", self.seen);
+            }
             std::thread::sleep(Duration::from_millis(200));
         }
     }
