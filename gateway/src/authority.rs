@@ -5,9 +5,11 @@
 
 use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc};
+use trunkline_config::Redis;
 use trunkline_psrpc::{
     Bus, EvaluateSipDispatchRulesRequest, EvaluateSipDispatchRulesResponse, GetSipTrunkAuthenticationRequest,
-    GetSipTrunkAuthenticationResponse, PsrpcError, RecordCallContextRequest, UpdateSipCallStateRequest,
+    GetSipTrunkAuthenticationResponse, PsrpcError, RecordCallContextRequest, RedisSettings, Tls,
+    UpdateSipCallStateRequest,
 };
 
 /// Questions that may wait to be sent; beyond that a call is refused with 503.
@@ -47,6 +49,29 @@ pub struct Told {
 pub enum Said {
     Trunk(Result<Box<GetSipTrunkAuthenticationResponse>, PsrpcError>),
     Rules(Result<Box<EvaluateSipDispatchRulesResponse>, PsrpcError>),
+}
+
+/// Redis as the bus wants it.
+pub fn settings(redis: &Redis) -> RedisSettings {
+    RedisSettings {
+        address: redis.address.clone(),
+        username: redis.username.clone(),
+        password: redis.password.reveal().to_owned(),
+        db: redis.db,
+        tls: redis.tls.as_ref().map(|tls| Tls {
+            insecure: tls.insecure,
+            ca: tls.ca_cert_file.clone(),
+            certificate: tls.client_cert_file.clone(),
+            key: tls.client_key_file.clone(),
+        }),
+        sentinel_master: redis.sentinel_master_name.clone(),
+        sentinel_username: redis.sentinel_username.clone(),
+        sentinel_password: redis.sentinel_password.reveal().to_owned(),
+        sentinels: redis.sentinel_addresses.clone(),
+        cluster: redis.cluster_addresses.clone(),
+        dial_timeout: redis.dial_timeout,
+        read_timeout: redis.read_timeout,
+    }
 }
 
 /// Carries questions to the server and answers back, each on its own, until nobody asks any more.

@@ -144,7 +144,7 @@ impl Call {
             Said::Rules(Ok(rules)) => self.told_after_the_pin(desk, &rules),
             Said::Rules(Err(error)) if self.state != State::Trying => {
                 self.fault(desk, &format!("livekit-server could not be asked: {error}"));
-                self.pin_was_wrong(desk, "it could not be checked");
+                self.wrong_pin(desk, "it could not be checked");
             }
             Said::Trunk(Err(error)) | Said::Rules(Err(error)) => self.not_told(desk, &error),
         }
@@ -245,7 +245,7 @@ impl Call {
 
     fn take_rule(&mut self, desk: &Desk, rules: &EvaluateSipDispatchRulesResponse) {
         self.cdr.rule = Some(rules.sip_dispatch_rule_id.clone());
-        let terms = Terms::of(rules);
+        let terms = Terms::of_rules(rules);
         let mut attributes: Vec<_> = rules.participant_attributes.clone().into_iter().collect();
         if let Some(asking) = &self.asking {
             attributes.extend(terms.attributes_of(&asking.invite));
@@ -268,7 +268,7 @@ impl Call {
 
     fn told_after_the_pin(&mut self, desk: &mut Desk, rules: &EvaluateSipDispatchRulesResponse) {
         if rules.verdict() != DispatchResult::Accept || wants_encryption(rules) {
-            return self.pin_was_wrong(desk, "the PIN opens nothing");
+            return self.wrong_pin(desk, "the PIN opens nothing");
         }
         self.take_rule(desk, rules);
         self.waits_until = None;

@@ -1,10 +1,12 @@
 //! What is asked of the calls from outside: what is up, the end of one, a plan read anew, the way down.
 
+use super::dialling::{self, Answerer};
 use super::table::Calls;
 use super::{Call, State, words};
 use crate::control::{Counts, Request, Status};
 use tracing::{info, warn};
 use trunkline_livekit::LiveRooms;
+use trunkline_psrpc::{Incoming, InternalCreateSipParticipantRequest, PsrpcError, code};
 use trunkline_records::Cdr;
 use trunkline_room::Room;
 use trunkline_sip::Time;
@@ -67,6 +69,49 @@ impl Calls {
         }
     }
 
+    /// livekit-server wants something.
+    pub fn incoming(&mut self, now: Time, incoming: Incoming) {
+        self.desk.now = now;
+        match incoming {
+            Incoming::Create { request, reply } => {
+                self.dial(now, request, Box::new(|said| reply.answer(said)))
+            }
+            Incoming::Transfer { request, reply } => {
+                let id = request.sip_call_id.clone();
+                let found = self.calls.values().find(|call| *call.id == *id).map(|call| call.serial);
+                match found {
+                    Some(serial) => self.with(serial, |call, desk| {
+                        call.hand_over(desk, *request, Box::new(|said| reply.answer(said)));
+                    }),
+                    None => {
+                        reply.answer(Err(PsrpcError::new(code::NOT_FOUND, format!("no call {id} is up"))))
+                    }
+                }
+            }
+        }
+    }
+
+    /// A call is to be placed, into a room.
+    pub fn dial(&mut self, now: Time, order: Box<InternalCreateSipParticipantRequest>, answer: Answerer) {
+        self.desk.now = now;
+        if self.drain != Drain::No {
+            let draining =
+                PsrpcError::new(code::UNAVAILABLE, "the gateway takes no new calls: it is stopping");
+            return answer(Err(draining));
+        }
+        if let Some(dialling) = dialling::begin(&mut self.desk, order, answer) {
+            self.deadlines.insert((dialling.until, dialling.serial));
+            self.dialling.insert(dialling.serial, dialling);
+        }
+    }
+
+    pub(super) fn do_not_dial(&mut self, serial: u64, error: PsrpcError) {
+        if let Some(dialling) = self.dialling.remove(&serial) {
+            self.deadlines.remove(&(dialling.until, serial));
+            dialling.fail(&mut self.desk, error);
+        }
+    }
+
     pub(super) fn end_all(&mut self, now: Time, why: &str) {
         info!(calls = self.calls.len(), "calls that are up are ended: {why}");
         self.drain = Drain::Ending(now + LAST_BYES);
@@ -80,7 +125,7 @@ impl Calls {
     pub fn is_drained(&self, now: Time) -> bool {
         match self.drain {
             Drain::No => false,
-            Drain::Until(_) => self.calls.is_empty(),
+            Drain::Until(_) => self.calls.is_empty() && self.dialling.is_empty(),
             Drain::Ending(until) => self.calls.is_empty() || now >= until,
         }
     }
@@ -121,7 +166,6 @@ impl Calls {
         let (legs, ports) = self.desk.engine.counts();
         let (rooms, participants) = self.desk.rooms.counts();
         let mut totals = self.desk.totals;
-        totals.malformed = self.desk.endpoint.malformed();
         totals.malformed = self.desk.endpoint.malformed();
         totals.timeline_lost = self.desk.records.lost();
         Status {

@@ -49,7 +49,7 @@ impl Call {
             Destination::Agent { dialogue } => self.meet_agent(desk, &dialogue),
             Destination::Room { room, identity, name, attributes, terms } if desk.live.is_some() => {
                 self.goes_to(desk, format!("room {room}"));
-                self.knock(desk, (room, identity, name), attributes, *terms, None);
+                self.knock(desk, super::guest::Who { room, identity, name }, attributes, *terms, None);
             }
             Destination::Room { room, identity, name, attributes, .. } => {
                 let room_of_cdr = format!("room {room}");
@@ -245,12 +245,7 @@ impl Call {
         }
     }
 
-    /// What livekit-server says of it.
-    pub(super) fn pin_was_wrong(&mut self, desk: &mut Desk, why: &str) {
-        self.wrong_pin(desk, why);
-    }
-
-    fn wrong_pin(&mut self, desk: &mut Desk, why: &str) {
+    pub(super) fn wrong_pin(&mut self, desk: &mut Desk, why: &str) {
         let Company::Pin(pin) = &mut self.company else { return };
         match pin.wrong() {
             Wrong::Again(left) => {

@@ -1,11 +1,11 @@
 //! What every call works with: the endpoint, media, rooms, agents, the dialplan, the chronicle.
 
 use super::chronicle::Chronicle;
+use super::gate::CallGate;
 use crate::authority::Question;
 use crate::control::{CallEvent, Totals};
 use crate::load::Load;
 use crate::prompts::PromptShelf;
-use crate::serve::livekit::Door;
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -40,7 +40,7 @@ pub struct House {
     pub prompts: PromptShelf,
     pub events: broadcast::Sender<CallEvent>,
     /// What the bus is told of our calls.
-    pub door: Arc<Door>,
+    pub door: Arc<CallGate>,
     /// How busy the processor is.
     pub load: Load,
     /// Host names that somebody has to look up; bounded.
@@ -87,7 +87,7 @@ pub(super) struct Desk {
     pub chronicle: Chronicle,
     pub preferences: Preferences,
     pub totals: Totals,
-    pub door: Arc<Door>,
+    pub door: Arc<CallGate>,
     load: Load,
     pub errands: VecDeque<Errand>,
     pub refusals: Hush,

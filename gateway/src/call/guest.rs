@@ -25,9 +25,14 @@ use trunkline_sip::{Extra, Time};
 const KEY: Time = Time::from_millis(250);
 /// LiveKit's `DisconnectReason` for somebody who came under the same identity.
 const DUPLICATE_IDENTITY: i32 = 2;
-/// RPC errors of LiveKit's SDKs.
-const UNSUPPORTED_METHOD: u32 = 1_400;
-const APPLICATION_ERROR: u32 = 1_500;
+
+/// Who a caller is, and where.
+pub(super) struct Who {
+    pub room: String,
+    pub identity: String,
+    /// For people.
+    pub name: String,
+}
 
 /// How a call is in its room.
 pub(super) struct Guest {
@@ -50,8 +55,27 @@ pub(super) struct Guest {
 }
 
 impl Guest {
+    /// One who is not in the room yet.
+    fn new(desk: &mut Desk, who: Who, attributes: BTreeMap<String, String>, terms: Terms) -> Self {
+        let Who { room, identity, name } = who;
+        Self {
+            who: ParticipantId(desk.serial()),
+            room,
+            identity,
+            name,
+            attributes,
+            terms,
+            unanswered: None,
+            ring_until: Time::ZERO,
+            ready: false,
+            asked: false,
+            seat: None,
+            sid: String::new(),
+        }
+    }
+
     /// One whose telephone is about to be called.
-    pub(super) fn dialling(desk: &mut Desk, serial: u64, id: &str, order: &Order, terms: Terms) -> Self {
+    pub(super) fn dialling(desk: &mut Desk, serial: u64, id: &str, order: &Order) -> Self {
         let identity = match order.participant_identity.as_str() {
             "" => format!("sip_{}", order.call_to),
             given => given.to_owned(),
@@ -67,33 +91,8 @@ impl Guest {
                 attributes.insert(name.to_owned(), value.clone());
             }
         }
-        Self {
-            identity,
-            name: order.participant_name.clone(),
-            attributes,
-            terms,
-            room,
-            who: ParticipantId(desk.serial()),
-            ..Self::nobody()
-        }
-    }
-
-    /// A place that is empty.
-    pub(super) fn nobody() -> Self {
-        Self {
-            who: ParticipantId(0),
-            room: String::new(),
-            identity: String::new(),
-            name: String::new(),
-            attributes: BTreeMap::new(),
-            terms: Terms::default(),
-            unanswered: None,
-            ring_until: Time::ZERO,
-            ready: false,
-            asked: false,
-            seat: None,
-            sid: String::new(),
-        }
+        let who = Who { room, identity, name: order.participant_name.clone() };
+        Self::new(desk, who, attributes, Terms::of_order(order))
     }
 
     /// What the room says before there is a call.
@@ -157,12 +156,12 @@ impl Call {
     pub(super) fn knock(
         &mut self,
         desk: &mut Desk,
-        who: (String, String, String),
+        who: Who,
         attributes: Vec<(String, String)>,
         terms: Terms,
         unanswered: Option<Bytes>,
     ) {
-        let (room, identity, name) = who;
+        let Who { room, identity, name } = who;
         let identity = desk.unique(&room, identity, self.serial);
         let mut all: BTreeMap<String, String> = attributes.into_iter().collect();
         all.insert("sip.callID".into(), self.id.to_string());
@@ -181,20 +180,9 @@ impl Call {
         let longest = desk.config.limits.call_duration;
         self.ends_at = desk.now + terms.longest.unwrap_or(longest).min(longest);
         let ringing = terms.ringing.unwrap_or(desk.config.limits.ringing);
-        let guest = Guest {
-            who: ParticipantId(desk.serial()),
-            room,
-            identity,
-            name,
-            attributes: all,
-            terms,
-            unanswered,
-            ring_until: desk.now + ringing,
-            ready: false,
-            asked: false,
-            seat: None,
-            sid: String::new(),
-        };
+        let mut guest = Guest::new(desk, Who { room, identity, name }, all, terms);
+        guest.unanswered = unanswered;
+        guest.ring_until = desk.now + ringing;
         if guest.unanswered.is_some() {
             self.waits_until = Some(desk.now + desk.config.ringing_interval.min(ringing));
         }
@@ -352,51 +340,6 @@ impl Call {
         desk.chronicle.note(desk.now, &self.id, what);
     }
 
-    /// A room method (livekit/sip registers two).
-    fn method(&mut self, desk: &mut Desk, from: &str, id: &str, method: &str, payload: &str) {
-        let Some(guest) = &self.guest else { return };
-        let who = guest.who;
-        let answer = match method {
-            "lk.sip.EndCall" => match headers_in(payload) {
-                Ok(headers) => {
-                    self.goodbye_headers = headers;
-                    Ok("{}".to_owned())
-                }
-                Err(why) => Err((APPLICATION_ERROR, why)),
-            },
-            "lk.sip.GetRemoteHeaders" => Ok(self.remote_headers_as_json(payload)),
-            _ => Err((UNSUPPORTED_METHOD, format!("Method not supported at destination: {method}"))),
-        };
-        let ends = method == "lk.sip.EndCall" && answer.is_ok();
-        if let Some(live) = &desk.live {
-            live.answer(who, id, from, answer);
-        }
-        if ends {
-            self.hang_up(desk, words::NORMAL, &format!("{from} ended it (lk.sip.EndCall)"));
-        }
-    }
-
-    fn remote_headers_as_json(&self, payload: &str) -> String {
-        let asked: serde_json::Value = serde_json::from_str(payload).unwrap_or_default();
-        let names = |key: &str| -> Vec<String> {
-            let list = asked.get(key).and_then(serde_json::Value::as_array);
-            let texts = list.into_iter().flatten().filter_map(serde_json::Value::as_str);
-            texts.map(str::to_ascii_lowercase).collect()
-        };
-        let (include, exclude) = (names("include"), names("exclude"));
-        let wanted = |name: &str| {
-            let name = name.to_ascii_lowercase();
-            (include.is_empty() || include.contains(&name)) && !exclude.contains(&name)
-        };
-        let found: BTreeMap<&str, &str> = self
-            .remote_headers
-            .iter()
-            .filter(|(name, _)| wanted(name))
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-            .collect();
-        serde_json::json!({ "headers": found }).to_string()
-    }
-
     /// We are not in the room any more, though we did not leave.
     fn room_is_over(&mut self, desk: &mut Desk, reason: i32, name: &str) {
         // A token that the server signed is good for one name only.
@@ -440,23 +383,6 @@ impl Call {
         }
         self.hang_up(desk, words::OUT_OF_ORDER, "the room could not be joined");
     }
-}
-
-/// `{"headers": {"X-A": "b"}}`
-fn headers_in(payload: &str) -> Result<Vec<Extra>, String> {
-    if payload.trim().is_empty() {
-        return Ok(Vec::new());
-    }
-    let read: serde_json::Value =
-        serde_json::from_str(payload).map_err(|error| format!("expected a JSON object: {error}"))?;
-    let Some(headers) = read.get("headers").and_then(serde_json::Value::as_object) else {
-        return Ok(Vec::new());
-    };
-    let pair = |(name, value): (&String, &serde_json::Value)| {
-        let value = value.as_str().filter(|v| !v.contains(char::is_control))?;
-        Some((name.clone(), value.to_owned())).filter(|(name, _)| !name.contains(char::is_control))
-    };
-    Ok(headers.iter().filter_map(pair).collect())
 }
 
 /// What goes into the room: the leg's own G.711 as it is, or Opus at the leg's rate.

@@ -114,7 +114,13 @@ impl Call {
                 };
                 if rung.is_ok() {
                     self.met = true;
-                    self.knock(desk, (room, identity, name), attributes, *terms, Some(sdp));
+                    self.knock(
+                        desk,
+                        super::guest::Who { room, identity, name },
+                        attributes,
+                        *terms,
+                        Some(sdp),
+                    );
                 }
             }
             _ => self.answer(desk, sdp, &[]),

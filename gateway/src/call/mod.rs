@@ -17,16 +17,20 @@ mod chronicle;
 mod command;
 mod company;
 mod desk;
+mod dialled;
 mod dialling;
+mod gate;
 mod guest;
 mod handover;
 mod inbound;
 mod keys;
 mod life;
 mod media;
+mod order;
 mod outbound;
 mod pin;
 mod reported;
+mod room_methods;
 mod table;
 mod terms;
 #[cfg(test)]
@@ -34,6 +38,7 @@ mod tests;
 mod words;
 
 pub use desk::{House, LookUp};
+pub use gate::CallGate;
 pub use outbound::{LOOK_UP_PATIENCE, host_of};
 pub use table::{Calls, LookedUp};
 
@@ -129,7 +134,7 @@ struct Call {
     /// It is being sent elsewhere.
     handover: Option<Box<handover::Handover>>,
     /// It was placed for LiveKit's API.
-    dialled: Option<Box<dialling::Dialled>>,
+    dialled: Option<Box<dialled::Dialled>>,
     /// Headers of the peer's INVITE, or of its answer to ours: for those in the room who ask.
     remote_headers: Vec<(String, String)>,
     /// Headers that somebody in the room wants on our BYE.

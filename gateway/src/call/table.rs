@@ -3,7 +3,7 @@
 use super::chronicle::{Wire, hide_key};
 use super::command::Drain;
 use super::desk::{Desk, Errand, House};
-use super::dialling::{self, Answerer, Dialling};
+use super::dialling::Dialling;
 use super::inbound::{self, Early};
 use super::{Call, State, outbound, words};
 use bytes::Bytes;
@@ -31,12 +31,12 @@ pub struct LookedUp {
 pub struct Calls {
     pub(super) desk: Desk,
     pub(super) calls: HashMap<u64, Box<Call>>,
-    deadlines: BTreeSet<(Time, u64)>,
+    pub(super) deadlines: BTreeSet<(Time, u64)>,
     early: VecDeque<(CallHandle, Time, What)>,
     wire: Wire,
     pub(super) drain: Drain,
     /// Calls that are to be placed, until their INVITE goes out.
-    dialling: HashMap<u64, Dialling>,
+    pub(super) dialling: HashMap<u64, Dialling>,
     pub(super) sip: Vec<String>,
     pub(super) connections: usize,
 }
@@ -241,57 +241,6 @@ impl Calls {
     pub fn told(&mut self, now: Time, told: crate::authority::Told) {
         self.desk.now = now;
         self.with(told.serial, |call, desk| call.told(desk, told.said));
-    }
-
-    /// livekit-server wants something.
-    pub fn incoming(&mut self, now: Time, incoming: trunkline_psrpc::Incoming) {
-        self.desk.now = now;
-        use trunkline_psrpc::{Incoming, PsrpcError, code};
-        match incoming {
-            Incoming::Create { request, reply } => {
-                self.dial(now, request, Box::new(|said| reply.answer(said)))
-            }
-            Incoming::Transfer { request, reply } => {
-                let id = request.sip_call_id.clone();
-                let found = self.calls.values().find(|call| *call.id == *id).map(|call| call.serial);
-                match found {
-                    Some(serial) => self.with(serial, |call, desk| {
-                        call.hand_over(desk, *request, Box::new(|said| reply.answer(said)));
-                    }),
-                    None => {
-                        reply.answer(Err(PsrpcError::new(code::NOT_FOUND, format!("no call {id} is up"))))
-                    }
-                }
-            }
-        }
-    }
-
-    /// A call is to be placed, into a room.
-    pub fn dial(
-        &mut self,
-        now: Time,
-        order: Box<trunkline_psrpc::InternalCreateSipParticipantRequest>,
-        answer: Answerer,
-    ) {
-        self.desk.now = now;
-        if self.drain != Drain::No {
-            let draining = trunkline_psrpc::PsrpcError::new(
-                trunkline_psrpc::code::UNAVAILABLE,
-                "the gateway takes no new calls: it is stopping",
-            );
-            return answer(Err(draining));
-        }
-        if let Some(dialling) = dialling::begin(&mut self.desk, order, answer) {
-            self.deadlines.insert((dialling.until, dialling.serial));
-            self.dialling.insert(dialling.serial, dialling);
-        }
-    }
-
-    fn do_not_dial(&mut self, serial: u64, error: trunkline_psrpc::PsrpcError) {
-        if let Some(dialling) = self.dialling.remove(&serial) {
-            self.deadlines.remove(&(dialling.until, serial));
-            dialling.fail(&mut self.desk, error);
-        }
     }
 
     fn run_errands(&mut self) {

@@ -1,7 +1,7 @@
 //! On which terms a call is in a LiveKit room: what trunk and rule said beyond the room's name.
 
-use std::collections::BTreeMap;
-use trunkline_psrpc::EvaluateSipDispatchRulesResponse;
+use std::collections::{BTreeMap, HashMap};
+use trunkline_psrpc::{EvaluateSipDispatchRulesResponse, InternalCreateSipParticipantRequest, Span};
 use trunkline_sip::message::Message;
 use trunkline_sip::{Extra, Time};
 
@@ -51,26 +51,37 @@ const CARRIERS: [(&str, &str); 10] = [
 const LONGEST_VALUE: usize = 1_024;
 
 impl Terms {
-    /// As livekit-server said them.
-    pub(super) fn of(rules: &EvaluateSipDispatchRulesResponse) -> Self {
-        let sorted = |map: &std::collections::HashMap<String, String>| {
-            let mut pairs: Vec<_> = map.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
-            pairs.sort();
-            pairs
-        };
-        let set = |text: &String| (!text.is_empty()).then(|| text.clone());
+    /// As livekit-server said them of a call that came in.
+    pub(super) fn of_rules(rules: &EvaluateSipDispatchRulesResponse) -> Self {
         Self {
             metadata: rules.participant_metadata.clone(),
             headers: sorted(&rules.headers),
             headers_to_attributes: sorted(&rules.headers_to_attributes),
             attributes_to_headers: sorted(&rules.attributes_to_headers),
             include: Include::of(rules.include_headers),
-            ringing: rules.ringing_timeout.and_then(trunkline_psrpc::Span::time),
-            longest: rules.max_call_duration.and_then(trunkline_psrpc::Span::time),
+            ringing: rules.ringing_timeout.and_then(Span::time),
+            longest: rules.max_call_duration.and_then(Span::time),
             room_config: rules.room_config.clone(),
             token: set(&rules.token),
             url: set(&rules.ws_url),
             ids: vec![rules.sip_dispatch_rule_id.clone(), rules.sip_trunk_id.clone()],
+        }
+    }
+
+    /// As the request for a call says them; its headers are the INVITE's.
+    pub(super) fn of_order(order: &InternalCreateSipParticipantRequest) -> Self {
+        Self {
+            metadata: order.participant_metadata.clone(),
+            headers: Vec::new(),
+            headers_to_attributes: sorted(&order.headers_to_attributes),
+            attributes_to_headers: sorted(&order.attributes_to_headers),
+            include: Include::of(order.include_headers),
+            ringing: order.ringing_timeout.and_then(Span::time),
+            longest: order.max_call_duration.and_then(Span::time),
+            room_config: None,
+            token: set(&order.token),
+            url: set(&order.ws_url),
+            ids: vec![order.sip_trunk_id.clone()],
         }
     }
 
@@ -105,13 +116,24 @@ impl Terms {
 }
 
 impl Include {
-    pub(super) fn of(number: i32) -> Self {
+    fn of(number: i32) -> Self {
         match number {
             1 => Self::Extensions,
             2 => Self::All,
             _ => Self::None,
         }
     }
+}
+
+fn sorted(map: &HashMap<String, String>) -> Vec<(String, String)> {
+    let mut pairs: Vec<_> = map.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+    pairs.sort();
+    pairs
+}
+
+/// In protobuf an empty text is one that was not set.
+fn set(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
 }
 
 /// What carriers say of a call, whatever the trunk maps.

@@ -3,10 +3,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+use super::gate::CallGate;
 use super::{Calls, House};
 use crate::load::Load;
 use crate::prompts::PromptShelf;
-use crate::serve::livekit::Door;
 use bytes::Bytes;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -42,7 +42,7 @@ impl Bench {
         let nobody: Arc<dyn Fn() + Send + Sync> = Arc::new(|| {});
         let ports = config.rtp_port.0..=config.rtp_port.1;
         let engine = EngineConfig { threads: 1, ports, wake: nobody.clone() };
-        let door = Door::new(&config, Load::none());
+        let door = CallGate::new(&config, Load::none());
         let house = House {
             config: Arc::new(config),
             records: records.clone(),

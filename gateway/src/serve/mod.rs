@@ -5,7 +5,7 @@
 //! something for the signalling wakes it.
 
 mod banner;
-pub(crate) mod livekit;
+mod livekit;
 mod start;
 mod turn;
 

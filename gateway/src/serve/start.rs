@@ -2,8 +2,9 @@
 //! that is taken before anything else was touched, the store before the threads.
 
 use super::banner;
-use super::livekit::{self, Door};
+use super::livekit;
 use crate::authority::Told;
+use crate::call::CallGate;
 use crate::call::{Calls, House, LookUp};
 use crate::control::{CallEvent, Request, server, socket};
 use crate::load::Load;
@@ -105,7 +106,7 @@ pub(super) async fn start(config: Config, file: &str) -> Result<Program, StartEr
     let (engine, legs) = Engine::start(EngineConfig { threads: 0, ports, wake: wake() })?;
     let (rooms, room_events) = LocalRooms::start(ROOM, wake())?;
     let load = Load::watch(config.max_cpu_utilization).map_err(StartError::Load)?;
-    let door = Door::new(&config, load.clone());
+    let door = CallGate::new(&config, load.clone());
     let parts = livekit::start(&config, &door, wake())?;
     let dialogue = Arc::new(dialogue(&config)?);
     let (agents, agent_events) = AgentHost::start(config.agent.sessions, wake())?;

@@ -17,7 +17,7 @@ pub(super) fn look(report: &mut Report, config: &Config) {
     runtime.block_on(async {
         server(report, config, livekit).await;
         if let Some(redis) = &config.redis {
-            let settings = crate::serve::livekit::settings(redis);
+            let settings = crate::authority::settings(redis);
             let found =
                 settings.check().await.map(|version| format!("{}, version {version}", settings.place()));
             report.result("Redis", found.map_err(|fault| fault.to_string()));
