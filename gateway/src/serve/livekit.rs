@@ -38,7 +38,7 @@ pub(super) fn start(
         let read = std::fs::read(path);
         extra_roots.push(read.map_err(|source| StartError::Roots { path: path.clone(), source })?);
     }
-    let (live, events) = LiveRooms::start(Settings::new(config.rooms.bind, extra_roots), wake)?;
+    let (live, events) = LiveRooms::start(Settings { bind: config.rooms.bind, extra_roots }, wake)?;
     (parts.live, parts.events) = (Some(live), Some(events));
     if let Some(redis) = &config.redis {
         let (tell, incoming) = mpsc::channel(INCOMING);

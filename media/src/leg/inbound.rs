@@ -45,11 +45,10 @@ impl Inbound {
     /// Of a session that was negotiated. The seed makes its comfort noise.
     #[must_use]
     pub fn new(session: &Session, noise_seed: u32) -> Self {
-        let mut inbound = Self::of_codecs(session.receive.clone(), session.codec.rate(), noise_seed);
+        let receive = session.receive.clone();
+        let mut inbound = Self::clocked(receive, session.codec.rate(), session.codec.clock(), noise_seed);
         inbound.key = session.dtmf.map(|(_, receives)| receives);
         inbound.comfort_noise = session.comfort_noise;
-        inbound.clock = session.codec.clock();
-        inbound.jitter = JitterBuffer::new(inbound.clock);
         inbound
     }
 
@@ -57,6 +56,10 @@ impl Inbound {
     #[must_use]
     pub fn of_codecs(receive: Vec<(u8, Codec)>, rate: u32, noise_seed: u32) -> Self {
         let clock = receive.first().map_or(8_000, |(_, codec)| codec.clock());
+        Self::clocked(receive, rate, clock, noise_seed)
+    }
+
+    fn clocked(receive: Vec<(u8, Codec)>, rate: u32, clock: u32, noise_seed: u32) -> Self {
         Self {
             receive,
             key: None,

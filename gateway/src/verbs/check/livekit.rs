@@ -51,7 +51,7 @@ async fn server(report: &mut Report, config: &Config, livekit: &LiveKit) {
             }
         }
     }
-    match probe(&Settings::new(config.rooms.bind, roots), &livekit.url, &token).await {
+    match probe(&Settings { bind: config.rooms.bind, extra_roots: roots }, &livekit.url, &token).await {
         Ok(probed) => {
             report.add(Came::Ok, "LiveKit", format!("{} takes our key", livekit.url));
             match probed.clock {

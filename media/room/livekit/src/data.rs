@@ -36,7 +36,7 @@ pub(crate) fn read(bytes: &[u8]) -> Option<Said> {
 fn digit(dtmf: &SipDtmf) -> Option<char> {
     let mut letters = dtmf.digit.chars();
     let named = letters.next().filter(|_| letters.next().is_none()).map(|c| c.to_ascii_uppercase());
-    if let Some(named) = named.filter(|c| KEYS.contains(&(*c as u32 as u8)) && c.is_ascii()) {
+    if let Some(named) = named.filter(|c| KEYS.iter().any(|key| char::from(*key) == *c)) {
         return Some(named);
     }
     if !dtmf.digit.is_empty() {

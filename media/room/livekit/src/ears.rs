@@ -26,18 +26,21 @@ pub(crate) struct Ears {
     codecs: Vec<(u8, Codec)>,
     ears: Vec<Ear>,
     seed: u32,
-    /// Packets that no track was free for, or that carry no sound that we know.
-    strangers: u64,
 }
 
 impl Ears {
     pub(crate) fn new(rate: u32) -> Self {
-        Self { rate, codecs: Vec::new(), ears: Vec::new(), seed: 1, strangers: 0 }
+        Self { rate, codecs: Vec::new(), ears: Vec::new(), seed: 1 }
     }
 
     /// What the payload types mean that were agreed on.
     pub(crate) fn set_codecs(&mut self, codecs: Vec<(u8, Codec)>) {
         self.codecs = codecs;
+    }
+
+    /// The leg's rate.
+    pub(crate) fn rate(&self) -> u32 {
+        self.rate
     }
 
     pub(crate) fn set_rate(&mut self, rate: u32) {
@@ -61,22 +64,14 @@ impl Ears {
             *known = ear;
         } else if self.ears.len() < TRACKS {
             self.ears.push(ear);
-        } else {
-            self.strangers += 1;
         }
     }
 
     /// A packet of a track.
     pub(crate) fn packet(&mut self, now: Duration, packet: &RtpPacket) {
-        let Some(ear) = self.ears.iter_mut().find(|ear| ear.ssrc == packet.header.ssrc) else {
-            self.strangers += 1;
-            return;
-        };
+        let Some(ear) = self.ears.iter_mut().find(|ear| ear.ssrc == packet.header.ssrc) else { return };
         let payload_type = *packet.header.payload_type;
-        let Some((_, codec)) = self.codecs.iter().find(|(number, _)| *number == payload_type) else {
-            self.strangers += 1;
-            return;
-        };
+        let Some((_, codec)) = self.codecs.iter().find(|(number, _)| *number == payload_type) else { return };
         ear.heard_at = now;
         let read = trunkline_media::rtp::RtpPacket {
             payload_type,

@@ -37,20 +37,6 @@ pub struct Settings {
     pub bind: Option<IpAddr>,
     /// Certificates (PEM) that are trusted beside the system's.
     pub extra_roots: Vec<Vec<u8>>,
-    /// Made at the start.
-    pub(crate) identity: std::sync::Arc<std::sync::OnceLock<Option<line::Identity>>>,
-}
-
-impl Settings {
-    /// Bound to this address, with these certificates beside the system's.
-    #[must_use]
-    pub fn new(bind: Option<IpAddr>, extra_roots: Vec<Vec<u8>>) -> Self {
-        Self { bind, extra_roots, ..Self::default() }
-    }
-
-    pub(crate) fn identity(&self) -> Option<&line::Identity> {
-        self.identity.get_or_init(line::Identity::new).as_ref()
-    }
 }
 
 /// What sound is sent as.

@@ -4,21 +4,25 @@
 //! str0m wants one input, then everything that it has to say, then the next input: every method here leaves it
 //! drained. Sans-IO ends here: this is the one place that touches the socket of a participant.
 
+mod making;
+mod streams;
+
+pub(crate) use making::{Footing, Plan};
+
+use crate::RoomCodec;
 use crate::ears::{self, Ears};
 use crate::mouth::{Mouth, level};
-use crate::{JoinError, RoomCodec};
+use std::collections::VecDeque;
 use std::io::ErrorKind;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
-use std::sync::Arc;
+use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
-use str0m::change::{SdpAnswer, SdpPendingOffer};
-use str0m::channel::{ChannelConfig, ChannelId, Reliability};
-use str0m::crypto::CryptoProvider;
-use str0m::crypto::dtls::DtlsCert;
+use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
+use str0m::channel::ChannelId;
 use str0m::media::{Direction, MediaKind, Mid, Pt};
 use str0m::net::{Protocol, Receive};
-use str0m::rtp::{Extension, ExtensionValues, RtpWrite, Ssrc};
-use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcConfig};
+use str0m::rtp::{ExtensionValues, RtpWrite, Ssrc};
+use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc};
+use streams::streams;
 use trunkline_media::resample::Resampler;
 
 /// The largest datagram that a server sends is below the Ethernet's 1,500 bytes.
@@ -27,10 +31,8 @@ const DATAGRAM: usize = 2_000;
 const DATAGRAMS: usize = 128;
 /// Packets that str0m keeps of what it sent; nothing is asked for again in audio.
 const KEPT: usize = 8;
-/// A check that is lost is tried again soon: a caller waits for it.
-const STUN_RTO: Duration = Duration::from_millis(60);
-/// m-lines for tracks of others in the first offer, so that the first of them need no second one.
-const SPARE: usize = 2;
+/// Data packets that wait to be told.
+const NEWS: usize = 256;
 
 /// What whoever drives a line has to pass on.
 #[derive(Debug)]
@@ -108,7 +110,7 @@ pub(crate) struct Line {
     waiting: Vec<Vec<u8>>,
     channel_open: bool,
     pending: Option<SdpPendingOffer>,
-    news: Vec<News>,
+    news: VecDeque<News>,
     dead: bool,
     buffer: Box<[u8; DATAGRAM]>,
 }
@@ -119,98 +121,7 @@ impl std::fmt::Debug for Line {
     }
 }
 
-/// What DTLS knows this process by.
-#[derive(Clone)]
-pub(crate) struct Identity {
-    crypto: Arc<CryptoProvider>,
-    certificate: DtlsCert,
-}
-
-impl Identity {
-    /// A new key and its certificate; `None`: each line makes its own.
-    pub(crate) fn new() -> Option<Self> {
-        let crypto = Arc::new(str0m::crypto::from_feature_flags());
-        let certificate = crypto.dtls_provider.generate_certificate()?;
-        Some(Self { crypto, certificate })
-    }
-}
-
-/// What a line is made of.
-pub(crate) struct Plan<'a> {
-    pub codec: RoomCodec,
-    pub rate: u32,
-    /// Second word of `a=msid`, by which the server finds the track.
-    pub cid: &'a str,
-    pub bind: Option<IpAddr>,
-    /// The key that all lines of the process share: making one takes longer than all else of a line.
-    pub identity: Option<&'a Identity>,
-    pub random: u64,
-}
-
 impl Line {
-    /// A line and its offer. Must be called within the runtime.
-    pub(crate) fn new(plan: &Plan<'_>, now: Instant) -> Result<(Self, String), JoinError> {
-        let no_media = |why: String| JoinError::NoMedia { seconds: 0, why };
-        let ip = plan.bind.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
-        let socket = UdpSocket::bind((ip, 0))
-            .and_then(|socket| socket.set_nonblocking(true).map(|()| socket))
-            .map_err(|error| no_media(format!("cannot open a UDP socket on {ip}: {error}")))?;
-        let port = socket.local_addr().map_err(|error| no_media(error.to_string()))?.port();
-        let socket = tokio::net::UdpSocket::from_std(socket).map_err(|error| no_media(error.to_string()))?;
-        let mut config = config(plan.codec);
-        if let Some(Identity { crypto, certificate }) = plan.identity {
-            config = config.set_crypto_provider(Arc::clone(crypto)).set_dtls_cert(certificate.clone());
-        }
-        let mut rtc = config.build(now);
-        let (loopback, routed) = places(plan.bind, port);
-        for place in [Some(loopback).filter(|_| plan.bind.is_none_or(|ip| ip.is_loopback())), routed] {
-            if let Some(candidate) = place.and_then(|place| Candidate::host(place, "udp").ok()) {
-                rtc.add_local_candidate(candidate);
-            }
-        }
-        let mut api = rtc.sdp_api();
-        let (stream, cid) = (Some("trunkline".to_owned()), Some(plan.cid.to_owned()));
-        let mid = api.add_media(MediaKind::Audio, Direction::SendOnly, stream, cid, None);
-        for _ in 0..SPARE {
-            api.add_media(MediaKind::Audio, Direction::RecvOnly, None, None, None);
-        }
-        let reliable = api.add_channel_with_config(channel("_reliable", true));
-        api.add_channel_with_config(channel("_lossy", false));
-        let (offer, pending) = api.apply().ok_or_else(|| no_media("str0m made no offer".into()))?;
-        let mouth = Mouth::new(plan.codec, plan.rate).map_err(|error| no_media(error.to_string()))?;
-        let to_mouth =
-            Resampler::new(plan.rate, mouth.rate()).map_err(|error| no_media(error.to_string()))?;
-        let mut line = Self {
-            rtc,
-            socket: Socket::Task(socket),
-            loopback,
-            routed,
-            timeout: now,
-            epoch: now,
-            mouth,
-            to_mouth,
-            sending: Sending {
-                mid,
-                ssrc: None,
-                pt: None,
-                sequence: plan.random & 0x7fff,
-                time: (plan.random >> 32) as u32,
-                muted: false,
-                marker: true,
-            },
-            ears: Ears::new(plan.rate),
-            reliable,
-            waiting: Vec::new(),
-            channel_open: false,
-            pending: Some(pending),
-            news: Vec::new(),
-            dead: false,
-            buffer: Box::new([0; DATAGRAM]),
-        };
-        line.drain();
-        Ok((line, offer.to_sdp_string()))
-    }
-
     /// Waits until the socket has something; for the task.
     pub(crate) async fn readable(&mut self) {
         match &self.socket {
@@ -235,9 +146,16 @@ impl Line {
         Ok(())
     }
 
-    /// What happened since the last time.
-    pub(crate) fn take_news(&mut self) -> impl Iterator<Item = News> + '_ {
-        self.news.drain(..)
+    /// What happened, the oldest first.
+    pub(crate) fn next_news(&mut self) -> Option<News> {
+        self.news.pop_front()
+    }
+
+    /// A flood of data packets is lost where nobody takes it; all else is rare, and is kept.
+    fn tell(&mut self, news: News) {
+        if self.news.len() < NEWS || !matches!(news, News::Data(_)) {
+            self.news.push_back(news);
+        }
     }
 
     /// Reads what the socket holds, and does what the time asks for.
@@ -318,14 +236,14 @@ impl Line {
                 }
                 self.ears.packet(now, &packet);
             }
-            Event::Connected => self.news.push(News::Connected),
+            Event::Connected => self.tell(News::Connected),
             Event::IceConnectionStateChange(IceConnectionState::Disconnected) => {
-                self.news.push(News::Path(false));
+                self.tell(News::Path(false));
             }
             Event::IceConnectionStateChange(
                 IceConnectionState::Connected | IceConnectionState::Completed,
             ) => {
-                self.news.push(News::Path(true));
+                self.tell(News::Path(true));
             }
             Event::ChannelOpen(id, _) if id == self.reliable => {
                 self.channel_open = true;
@@ -333,7 +251,7 @@ impl Line {
                     self.write(&packet);
                 }
             }
-            Event::ChannelData(data) => self.news.push(News::Data(data.data)),
+            Event::ChannelData(data) => self.tell(News::Data(data.data)),
             Event::Closed => self.die("the server closed the media connection".into()),
             _ => {}
         }
@@ -342,7 +260,7 @@ impl Line {
     fn die(&mut self, why: String) {
         if !self.dead {
             self.dead = true;
-            self.news.push(News::Closed(why));
+            self.tell(News::Closed(why));
         }
     }
 
@@ -354,38 +272,38 @@ impl Line {
                 for _ in 0..audios {
                     api.add_media(MediaKind::Audio, Direction::RecvOnly, None, None, None);
                 }
-                self.pending = api.apply().map(|(offer, pending)| {
-                    self.news.push(News::Offer(offer.to_sdp_string()));
-                    pending
-                });
+                let applied = api.apply();
+                self.offer(applied);
             }
             Order::Restart => {
                 let mut api = self.rtc.sdp_api();
                 api.ice_restart(true);
-                self.pending = api.apply().map(|(offer, pending)| {
-                    self.news.push(News::Offer(offer.to_sdp_string()));
-                    pending
-                });
+                let applied = api.apply();
+                self.offer(applied);
             }
             Order::Answer(sdp) => self.answered(&sdp),
             Order::Candidate(text) => self.candidate(&text),
             Order::Data(packet) if self.channel_open => self.write(&packet),
             Order::Data(packet) if self.waiting.len() < 64 => self.waiting.push(packet),
-            Order::Data(_) => {
-                self.news.push(News::Fault("too many data packets wait for the channel".into()))
-            }
+            Order::Data(_) => self.tell(News::Fault("too many data packets wait for the channel".into())),
             Order::Mute(muted) => self.sending.muted = muted,
-            Order::Replace(mut line) => {
-                // What was said goes on where it was, for those who listen.
-                line.ears.set_rate(self.mouth.rate());
-                line.to_mouth = std::mem::replace(&mut self.to_mouth, Resampler::Same);
-                line.sending.muted = self.sending.muted;
+            Order::Replace(line) => {
+                let (rate, muted) = (self.ears.rate(), self.sending.muted);
                 *self = *line;
+                self.sending.muted = muted;
+                self.set_rate(rate);
             }
         }
         if !self.dead {
             self.drain();
         }
+    }
+
+    fn offer(&mut self, applied: Option<(SdpOffer, SdpPendingOffer)>) {
+        if let Some((offer, _)) = &applied {
+            self.tell(News::Offer(offer.to_sdp_string()));
+        }
+        self.pending = applied.map(|(_, pending)| pending);
     }
 
     fn answered(&mut self, sdp: &str) {
@@ -395,7 +313,7 @@ impl Line {
                 self.rtc.sdp_api().accept_answer(pending, answer).map_err(|error| error.to_string())
             });
         if let Err(why) = accepted {
-            self.news.push(News::Fault(format!("the server's answer cannot be used: {why}")));
+            self.tell(News::Fault(format!("the server's answer cannot be used: {why}")));
             return;
         }
         self.drain();
@@ -451,8 +369,7 @@ impl Line {
             None => false,
         };
         if !written {
-            self.news
-                .push(News::Fault("a data packet could not be sent: the channel is full or gone".into()));
+            self.tell(News::Fault("a data packet could not be sent: the channel is full or gone".into()));
         }
         self.drain();
     }
@@ -518,79 +435,21 @@ impl Drop for Line {
     }
 }
 
-fn config(codec: RoomCodec) -> RtcConfig {
-    let config = Rtc::builder()
-        .set_rtp_mode(true)
-        .clear_codecs()
-        .clear_extension_map()
-        .set_extension(1, Extension::AudioLevel)
-        .set_stats_interval(None)
-        .set_send_buffer_audio(KEPT)
-        .set_rtcp_report_interval_audio(Duration::from_secs(5));
-    // The server takes the first codec of the m-line as the track's, so ours comes first; the others are what
-    // tracks of others may come in.
-    let mut config = match codec {
-        RoomCodec::Opus => config.enable_opus(true, false).enable_pcmu(true, false).enable_pcma(true, false),
-        RoomCodec::Pcmu => config.enable_pcmu(true, false).enable_opus(true, false).enable_pcma(true, false),
-        RoomCodec::Pcma => config.enable_pcma(true, false).enable_opus(true, false).enable_pcmu(true, false),
-    };
-    config.set_initial_stun_rto(STUN_RTO);
-    config
-}
-
-fn channel(label: &str, reliable: bool) -> ChannelConfig {
-    let reliability =
-        if reliable { Reliability::Reliable } else { Reliability::MaxRetransmits { retransmits: 0 } };
-    ChannelConfig { label: label.to_owned(), ordered: reliable, reliability, ..ChannelConfig::default() }
-}
-
-/// Each m-line's SSRC, as a description names it.
-fn streams(sdp: &str) -> Vec<(Mid, Ssrc)> {
-    let (mut found, mut mid): (Vec<(Mid, Ssrc)>, Option<Mid>) = (Vec::new(), None);
-    let mut waiting: Option<Ssrc> = None;
-    for line in sdp.lines().map(str::trim_end) {
-        if line.starts_with("m=") {
-            (mid, waiting) = (None, None);
-        } else if let Some(name) = line.strip_prefix("a=mid:") {
-            mid = Some(Mid::from(name));
-        } else if let Some(ssrc) = line.strip_prefix("a=ssrc:") {
-            let number = ssrc.split(' ').next().and_then(|number| number.parse::<u32>().ok());
-            waiting = waiting.or(number.map(Ssrc::from));
-        }
-        if let (Some(mid), Some(ssrc)) = (mid, waiting)
-            && !found.iter().any(|(known, _)| *known == mid)
-        {
-            found.push((mid, ssrc));
-        }
-    }
-    found
-}
-
-/// The addresses of a socket with this port: on this machine, and as the default route has it. No packet is
-/// sent for that.
-fn places(bind: Option<IpAddr>, port: u16) -> (SocketAddr, Option<SocketAddr>) {
-    let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    if let Some(ip) = bind.filter(|ip| !ip.is_unspecified()) {
-        let place = SocketAddr::new(ip, port);
-        return if ip.is_loopback() { (place, None) } else { (place, Some(place)) };
-    }
-    let routed = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))
-        .and_then(|probe| probe.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).and_then(|()| probe.local_addr()))
-        .ok()
-        .filter(|place| !place.ip().is_loopback())
-        .map(|place| SocketAddr::new(place.ip(), port));
-    (loopback, routed)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_ssrc_of_each_m_line_is_found_wherever_it_stands() {
-        let sdp = "v=0\r\nm=audio 9 X 0\r\na=mid:a\r\na=ssrc:7 cname:x\r\na=ssrc:7 msid:y\r\nm=audio 9 X 0\r\n\
-                   a=ssrc:9 cname:z\r\na=mid:b\r\nm=audio 0 X 0\r\na=mid:c\r\n";
-        assert_eq!(streams(sdp), [(Mid::from("a"), Ssrc::from(7)), (Mid::from("b"), Ssrc::from(9))]);
-        assert_eq!(streams("garbage"), []);
+    fn g711(rate: u32) -> Line {
+        let codec = RoomCodec::Pcmu;
+        let plan = Plan { codec, rate, cid: "c", footing: &Footing::new(None), random: 1 };
+        Line::new(&plan, Instant::now()).unwrap().0
+    }
+
+    #[tokio::test]
+    async fn a_wideband_leg_hears_at_its_own_rate_after_the_line_was_made_anew() {
+        let mut line = g711(8_000);
+        line.set_rate(16_000);
+        line.obey(Order::Replace(Box::new(g711(8_000))));
+        assert_eq!(line.ears.rate(), 16_000);
     }
 }

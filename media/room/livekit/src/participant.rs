@@ -9,12 +9,12 @@ mod comeback;
 mod messages;
 mod requests;
 
-use crate::line::{Line, News, Order};
+use crate::line::{Footing, Line, News, Order};
 use crate::people::People;
 use crate::rooms::Teller;
 use crate::seat::{Chair, RoomSeat};
 use crate::signal::{Dial, Lost, Signal};
-use crate::{Event, Join, JoinError, Leave, Settings, data};
+use crate::{Event, Join, JoinError, Leave, data};
 use livekit_protocol::signal_request::Message as Request;
 use livekit_protocol::{
     DisconnectReason, JoinResponse, TrackPublishedResponse, UpdateParticipantMetadata, UpdateSubscription,
@@ -75,7 +75,7 @@ type Last = Pin<Box<dyn Future<Output = Event> + Send>>;
 /// The life of one participant, to be spawned; its result is the last event of it.
 pub(crate) fn live(
     join: Join,
-    settings: Arc<Settings>,
+    footing: Arc<Footing>,
     tls: Arc<rustls::ClientConfig>,
     wishes: mpsc::Receiver<Wish>,
 ) -> impl FnOnce(Teller) -> Last {
@@ -83,7 +83,7 @@ pub(crate) fn live(
         Box::pin(async move {
             let who = join.who;
             let dial = Dial { url: join.url.clone(), token: join.token.clone(), tls };
-            let begun = Life::begin(join, dial, settings, wishes, teller).await;
+            let begun = Life::begin(join, dial, footing, wishes, teller).await;
             match begun {
                 Ok(mut life) => {
                     let reason = life.run().await;
@@ -101,12 +101,6 @@ fn name_of(reason: i32) -> &'static str {
     DisconnectReason::try_from(reason).unwrap_or_default().as_str_name()
 }
 
-/// The first key and the first peer connection of a process take 50 to 100 ms; made here, they keep no caller
-/// waiting.
-pub(crate) fn warm_up() {
-    drop(str0m::Rtc::builder().build(Instant::now()));
-}
-
 enum Begun {
     Failed(JoinError),
     /// It was told to leave before it was in.
@@ -116,7 +110,7 @@ enum Begun {
 struct Life {
     join: Join,
     dial: Dial,
-    settings: Arc<Settings>,
+    footing: Arc<Footing>,
     wishes: mpsc::Receiver<Wish>,
     teller: Teller,
     signal: Signal,
@@ -154,11 +148,11 @@ impl Life {
     async fn begin(
         join: Join,
         dial: Dial,
-        settings: Arc<Settings>,
+        footing: Arc<Footing>,
         mut wishes: mpsc::Receiver<Wish>,
         teller: Teller,
     ) -> Result<Self, Begun> {
-        let (line, offer) = line(&join, &settings).map_err(Begun::Failed)?;
+        let (line, offer) = line(&join, &footing).map_err(Begun::Failed)?;
         let request = join_request(&join, &offer, join.listen);
         let mut early = Vec::new();
         let connected = {
@@ -179,7 +173,7 @@ impl Life {
             listens: join.listen,
             join,
             dial,
-            settings,
+            footing,
             wishes,
             teller,
             signal,
@@ -284,7 +278,7 @@ impl Life {
         let mut news = Vec::new();
         if let Media::Here(line) = &mut self.media {
             line.drive(now);
-            news.extend(line.take_news());
+            news.extend(std::iter::from_fn(|| line.next_news()));
         }
         for one in news {
             self.heard(Some(one)).await?;
@@ -408,6 +402,7 @@ impl Life {
                 self.playing = sound.map(|sound| (sound, 0));
             }
             Wish::Attributes(attributes) => {
+                self.remember(&attributes);
                 let attributes = attributes.into_iter().collect();
                 let update = UpdateParticipantMetadata { attributes, ..UpdateParticipantMetadata::default() };
                 self.say(Request::UpdateMetadata(update)).await?;
@@ -421,6 +416,13 @@ impl Life {
             Wish::Leave(why) => return Err(self.leave(reason_of(why)).await),
         }
         Ok(())
+    }
+
+    /// Who joins anew has the attributes of now, not those of the first day.
+    fn remember(&mut self, attributes: &[(String, String)]) {
+        let known = &mut self.join.attributes;
+        known.retain(|(name, _)| !attributes.iter().any(|(newer, _)| newer == name));
+        known.extend(attributes.iter().filter(|(_, value)| !value.is_empty()).cloned());
     }
 
     async fn subscribe(&mut self, track_sids: Vec<String>) -> Result<(), Turn> {

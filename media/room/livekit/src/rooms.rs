@@ -1,5 +1,6 @@
 //! All participants of this process: the door through which the gateway joins, tells and hears them.
 
+use crate::line::Footing;
 use crate::participant::{self, Wish};
 use crate::signal::client_config;
 use crate::{Event, Join, Leave, Settings};
@@ -39,7 +40,7 @@ type Wishes = Arc<Mutex<HashMap<ParticipantId, mpsc::Sender<Wish>>>>;
 /// Rooms of LiveKit servers. Every method returns at once; what comes of it is an [`Event`]. Dropping it makes
 /// everybody leave, and waits a moment for the servers to hear it.
 pub struct LiveRooms {
-    settings: Arc<Settings>,
+    footing: Arc<Footing>,
     tls: Arc<rustls::ClientConfig>,
     runtime: Handle,
     teller: Teller,
@@ -78,19 +79,17 @@ impl LiveRooms {
         let runtime = Builder::new_current_thread().enable_all().build().map_err(RoomError::Thread)?;
         let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel::<()>();
-        let settings = Arc::new(settings);
-        let warm = Arc::clone(&settings);
+        let footing = Arc::new(Footing::new(settings.bind));
+        let warm = Arc::clone(&footing);
         let thread = std::thread::Builder::new()
             .name("trunkline-live".to_owned())
             .spawn(move || {
-                // The first key and the first handshake of a process take 50 ms: before anybody waits for them.
-                let _ = warm.identity();
-                participant::warm_up();
+                warm.warm_up();
                 let _ = runtime.block_on(stopped);
             })
             .map_err(RoomError::Thread)?;
         let rooms = Self {
-            settings,
+            footing,
             tls,
             runtime: handle,
             teller: Teller { events, wake },
@@ -110,7 +109,7 @@ impl LiveRooms {
         let (wish, wishes) = mpsc::channel(WISHES);
         let who = join.who;
         self.wishes().insert(who, wish);
-        let life = participant::live(join, Arc::clone(&self.settings), Arc::clone(&self.tls), wishes);
+        let life = participant::live(join, Arc::clone(&self.footing), Arc::clone(&self.tls), wishes);
         let (teller, all) = (self.teller.clone(), Arc::clone(&self.wishes));
         self.runtime.spawn(async move {
             let last = life(teller.clone()).await;

@@ -33,7 +33,6 @@ pub(crate) struct RoomSeat {
     news: mpsc::Sender<News>,
     near: [i16; FRAME],
     speaks: bool,
-    unsaid: u64,
 }
 
 impl RoomSeat {
@@ -41,7 +40,7 @@ impl RoomSeat {
     pub(crate) fn new(line: Box<Line>) -> (Self, Chair) {
         let (tell, orders) = sync_channel(ORDERS);
         let (say, news) = mpsc::channel(ORDERS);
-        let seat = Self { line, orders, news: say, near: [0; FRAME], speaks: false, unsaid: 0 };
+        let seat = Self { line, orders, news: say, near: [0; FRAME], speaks: false };
         (seat, Chair { orders: tell, news })
     }
 }
@@ -58,9 +57,10 @@ impl Company for RoomSeat {
             Some(near) => self.line.hear(now, near),
             None => false,
         };
-        for news in self.line.take_news() {
-            // A task that does not keep up for 64 of these has other troubles; the sound goes on.
-            self.unsaid += u64::from(self.news.try_send(news).is_err());
+        // What finds no place now is told at the next tick.
+        while let Ok(place) = self.news.try_reserve() {
+            let Some(news) = self.line.next_news() else { break };
+            place.send(news);
         }
     }
 

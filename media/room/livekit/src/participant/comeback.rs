@@ -1,6 +1,6 @@
 //! How a participant comes back: by resuming its signalling, or by joining anew with a new line.
 
-use super::requests::{join_request, line};
+use super::requests::{client_info, join_request, line};
 use super::{AGAIN, COMEBACK, Life, MEDIA, Media, Turn, Wish, reason_of};
 use crate::line::{Line, News, Order};
 use crate::signal::Signal;
@@ -67,8 +67,7 @@ impl Life {
             reconnect: true,
             reconnect_reason: ReconnectReason::RrSignalDisconnected as i32,
             participant_sid: self.sid.clone(),
-            sync_state: Some(self.state()),
-            client_info: join_request(&self.join, "", self.listens).client_info,
+            client_info: Some(client_info()),
             ..JoinRequest::default()
         };
         let (signal, _) = Signal::resume(&self.dial, &request).await?;
@@ -79,11 +78,8 @@ impl Life {
             .await
             .map_err(|lost| JoinError::Protocol(lost.to_string()))?;
         // An offer that was under way is lost with its WebSocket.
+        self.offered = self.path_lost.is_some();
         if self.offered {
-            self.offered = false;
-        }
-        if self.path_lost.is_some() {
-            self.offered = true;
             self.order(Order::Restart);
         }
         Ok(())
@@ -107,7 +103,7 @@ impl Life {
 
     /// A new join under the same identity, with a new line that takes the old one's place.
     async fn anew(&mut self) -> Result<(), JoinError> {
-        let (line, offer) = line(&self.join, &self.settings)?;
+        let (line, offer) = line(&self.join, &self.footing)?;
         let request = join_request(&self.join, &offer, self.listens);
         let (signal, joined) = Signal::connect(&self.dial, &request).await?;
         self.signal = signal;
@@ -137,7 +133,7 @@ impl Life {
         loop {
             let Media::Here(line) = &mut self.media else { return Err(no_media("it is gone".into())) };
             line.drive(Instant::now());
-            for news in line.take_news().collect::<Vec<_>>() {
+            while let Some(news) = line.next_news() {
                 match news {
                     News::Connected => return Ok(()),
                     News::Closed(why) => return Err(no_media(why)),

@@ -1,7 +1,7 @@
 //! What a participant asks of a server, and what its line is made of.
 
-use crate::line::{Line, Plan};
-use crate::{Join, JoinError, Leave, Settings};
+use crate::line::{Footing, Line, Plan};
+use crate::{Join, JoinError, Leave};
 use livekit_protocol::{
     AddTrackRequest, AudioTrackFeature, ClientInfo, ConnectionSettings, DisconnectReason, JoinRequest,
     SessionDescription, TrackSource, TrackType, client_info,
@@ -14,17 +14,10 @@ const CID: &str = "audio";
 const PROTOCOL: i32 = 16;
 
 /// A line for this participant, and its offer.
-pub(super) fn line(join: &Join, settings: &Settings) -> Result<(Line, String), JoinError> {
+pub(super) fn line(join: &Join, footing: &Footing) -> Result<(Line, String), JoinError> {
     let random = getrandom::u64()
         .map_err(|error| JoinError::NoMedia { seconds: 0, why: format!("no random numbers: {error}") })?;
-    let plan = Plan {
-        codec: join.codec,
-        rate: join.rate,
-        cid: CID,
-        bind: settings.bind,
-        identity: settings.identity(),
-        random,
-    };
+    let plan = Plan { codec: join.codec, rate: join.rate, cid: CID, footing, random };
     Line::new(&plan, Instant::now())
 }
 
@@ -58,7 +51,7 @@ fn track(join: &Join) -> AddTrackRequest {
     }
 }
 
-fn client_info() -> ClientInfo {
+pub(super) fn client_info() -> ClientInfo {
     ClientInfo {
         sdk: client_info::Sdk::Go as i32,
         version: env!("CARGO_PKG_VERSION").to_owned(),
