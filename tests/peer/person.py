@@ -136,8 +136,8 @@ class Person:
             tell("disconnected", reason=int(reason) if reason is not None else 0)
 
     async def hear(self, track, identity):
-        """Listens to one track. The SDK was seen to give no frame at all of a track whose packets came; such a
-        stream is opened anew, and told, so that a silence is the gateway's or the SDK's and nobody has to guess."""
+        """Listens to one track. One that gives no frame is told with the packets that came, so that a silence is
+        the gateway's or the SDK's and nobody has to guess."""
         self.ears.setdefault(identity, Ear())
         try:
             while await self.listen_to(track, identity) == "deaf":
@@ -176,8 +176,12 @@ class Person:
              others=[p.identity for p in self.room.remote_participants.values()])
         self.track = rtc.LocalAudioTrack.create_audio_track("voice", self.voice.source)
         options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
+        # Somebody's track that comes while our own is negotiated is never played out by this SDK (1.2.0): its packets
+        # are counted, no frame of it comes. So our negotiation gets time for itself, before and after.
+        await asyncio.sleep(0.3)
         self.publication = await self.room.local_participant.publish_track(self.track, options)
         self.tasks.append(asyncio.ensure_future(self.voice.run()))
+        await asyncio.sleep(0.7)
         tell("published", sid=self.publication.sid)
 
     async def obey(self, line):

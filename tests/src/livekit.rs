@@ -24,6 +24,48 @@ pub struct House {
     server: Option<Child>,
     redis: Option<Child>,
     more: String,
+    /// Where its media is.
+    place: String,
+}
+
+/// An address on loopback that can vanish: what is sent there then comes to nothing. Wants root.
+pub struct Place {
+    ip: &'static str,
+}
+
+impl Place {
+    /// `None`: this machine does not allow it.
+    #[must_use]
+    pub fn new(ip: &'static str) -> Option<Self> {
+        let mut place = Self { ip };
+        place.come_back();
+        let found = Command::new("ip").args(["address", "show", "dev", "lo"]).output().ok()?;
+        String::from_utf8_lossy(&found.stdout).contains(ip).then_some(place)
+    }
+
+    fn ip(&self, arguments: &[&str]) {
+        let _ = Command::new("ip").args(arguments).arg(self.ip).args(["dev", "lo"]).output();
+    }
+
+    /// Nothing comes from there and goes there any more.
+    pub fn vanish(&mut self) {
+        // Once it is no address of ours, nothing of it leaves the machine all the same.
+        let _ = Command::new("ip").args(["route", "add", "blackhole", self.ip]).output();
+        self.ip(&["address", "del"]);
+    }
+
+    /// It is there.
+    pub fn come_back(&mut self) {
+        self.ip(&["address", "add"]);
+        let _ = Command::new("ip").args(["route", "del", "blackhole", self.ip]).output();
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.ip(&["address", "del"]);
+        let _ = Command::new("ip").args(["route", "del", "blackhole", self.ip]).output();
+    }
 }
 
 impl House {
@@ -36,6 +78,16 @@ impl House {
     /// The same, with more lines of livekit-server's YAML.
     #[must_use]
     pub fn with(more: &str) -> Self {
+        Self::whole("127.0.0.1", more)
+    }
+
+    /// Its media has an address of its own.
+    #[must_use]
+    pub fn at(place: &Place) -> Self {
+        Self::whole(place.ip, "")
+    }
+
+    fn whole(place: &str, more: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let mut house = Self {
             port: crate::free_port(),
@@ -45,6 +97,7 @@ impl House {
             server: None,
             redis: None,
             more: more.to_owned(),
+            place: place.to_owned(),
         };
         house.start_redis();
         house.start_server();
@@ -67,9 +120,14 @@ impl House {
 
     /// Starts livekit-server (again).
     pub fn start_server(&mut self) {
+        let ips = match self.place.as_str() {
+            "127.0.0.1" => String::new(),
+            ip => format!(", ips: {{ includes: [{ip}/32] }}"),
+        };
+        let place = &self.place;
         let config = format!(
             "port: {}\nbind_addresses: [127.0.0.1]\nkeys: {{ {KEY}: {SECRET} }}\nredis: {{ address: 127.0.0.1:{} }}\n\
-             rtc: {{ udp_port: {}, tcp_port: {}, node_ip: 127.0.0.1, use_external_ip: false, enable_loopback_candidate: true }}\n\
+             rtc: {{ udp_port: {}, tcp_port: {}, node_ip: {place}, use_external_ip: false, enable_loopback_candidate: true{ips} }}\n\
              logging: {{ level: info, json: true }}\n{}",
             self.port,
             self.redis_port,

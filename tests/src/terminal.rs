@@ -42,6 +42,16 @@ impl Terminal {
         Self { child, folder }
     }
 
+    /// A call of so many seconds by somebody who says 440 Hz.
+    #[must_use]
+    pub fn tone(gateway: &Gateway, from: &str, user: &str, seconds: u32, more: &[&str]) -> Self {
+        let tone = crate::ears::tone(gateway.folder.path(), 440, seconds);
+        let (longest, tone) = (seconds.to_string(), tone.display().to_string());
+        let mut words = vec!["--from", from, "--longest", &longest, "--at-once", "--wav", &tone];
+        words.extend(more);
+        Self::call(gateway, user, &words)
+    }
+
     /// What it printed so far.
     #[must_use]
     pub fn printed(&self) -> String {

@@ -62,21 +62,12 @@ fn a_caller_is_heard_and_hears_in_the_room_with_every_attribute() {
     assert_eq!(cdr["cdr"]["destination"], "room lobby", "{cdr}");
 }
 
-/// A call with our telephone that goes on for some seconds.
-fn call(gateway: &Gateway, from: &str, number: &str, seconds: u32, more: &[&str]) -> Terminal {
-    let tone = ears::tone(gateway.folder.path(), 440, seconds);
-    let longest = seconds.to_string();
-    let mut words = vec!["--from", from, "--longest", &longest, "--at-once", "--wav", tone.to_str().unwrap()];
-    words.extend(more);
-    Terminal::call(gateway, number, &words)
-}
-
 #[test]
 fn a_number_that_nobody_has_is_refused_and_the_log_says_why() {
     let house = House::start();
     house.number_into_room(NUMBER, "lobby");
     let mut gateway = gateway(&house);
-    let called = call(&gateway, "+15550111", "+15550999", 4, &[]).finish();
+    let called = Terminal::tone(&gateway, "+15550111", "+15550999", 4, &[]).finish();
     assert!(!called.success && called.printed.contains("404"), "{}", called.printed);
     assert!(gateway.log().contains("no dispatch rule for this call"), "{}", gateway.log());
     gateway.wait_until_idle();
@@ -114,7 +105,7 @@ fn a_browser_in_the_room_and_a_telephone_talk_with_each_other() {
     let mut gateway = gateway(&house);
     let mut browser = house.browser("lobby", "browser");
     browser.tone(700);
-    let telephone = call(&gateway, "+15550111", NUMBER, 12, &["--codecs", "PCMU"]);
+    let telephone = Terminal::tone(&gateway, "+15550111", NUMBER, 12, &["--codecs", "PCMU"]);
     let track = browser.wait_for("subscribed", |e| e["identity"] == "sip_+15550111");
     assert_eq!(
         track["mime"].as_str().map(str::to_lowercase).as_deref(),
@@ -133,9 +124,9 @@ fn two_calls_of_one_number_are_both_in_the_room() {
     house.number_into_room(NUMBER, "lobby");
     let mut gateway = gateway(&house);
     let mut person = house.person("lobby", "person");
-    let first = call(&gateway, "+15550111", NUMBER, 10, &[]);
+    let first = Terminal::tone(&gateway, "+15550111", NUMBER, 10, &[]);
     person.wait_for_tone("sip_+15550111", 440.0);
-    let second = call(&gateway, "+15550111", NUMBER, 6, &[]);
+    let second = Terminal::tone(&gateway, "+15550111", NUMBER, 6, &[]);
     let beside = person.wait_for("joined", |e| {
         e["identity"].as_str().is_some_and(|identity| identity.starts_with("sip_+15550111_"))
     });
@@ -151,7 +142,7 @@ fn who_is_removed_from_the_room_hears_the_call_end() {
     house.number_into_room(NUMBER, "lobby");
     let mut gateway = gateway(&house);
     let mut person = house.person("lobby", "person");
-    let telephone = call(&gateway, "+15550111", NUMBER, 30, &[]);
+    let telephone = Terminal::tone(&gateway, "+15550111", NUMBER, 30, &[]);
     person.wait_for_tone("sip_+15550111", 440.0);
     let _ = house.room("remove_participant", &json!({"room": "lobby", "identity": "sip_+15550111"}));
     let called = telephone.finish();
@@ -167,17 +158,17 @@ fn redis_may_die_in_mid_call_and_the_next_call_works_when_it_is_back() {
     house.number_into_room(NUMBER, "lobby");
     let mut gateway = gateway(&house);
     let mut person = house.person("lobby", "person");
-    let telephone = call(&gateway, "+15550111", NUMBER, 14, &[]);
+    let telephone = Terminal::tone(&gateway, "+15550111", NUMBER, 14, &[]);
     person.wait_for_tone("sip_+15550111", 440.0);
     house.kill_redis();
-    let refused = call(&gateway, "+15550112", NUMBER, 3, &[]).finish();
+    let refused = Terminal::tone(&gateway, "+15550112", NUMBER, 3, &[]).finish();
     assert!(!refused.success && refused.printed.contains("503"), "{}", refused.printed);
     person.tell("forget");
     person.wait_for_tone("sip_+15550111", 440.0);
     house.start_redis();
     assert!(telephone.finish().success, "the call that was up noticed nothing");
     let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
-    while !call(&gateway, "+15550113", NUMBER, 3, &[]).finish().success {
+    while !Terminal::tone(&gateway, "+15550113", NUMBER, 3, &[]).finish().success {
         assert!(std::time::Instant::now() < end, "no call comes in after Redis is back\n{}", gateway.log());
     }
     gateway.wait_until_idle();
@@ -190,7 +181,7 @@ fn without_redis_rules_of_our_own_lead_into_livekit_rooms() {
     let added = gateway.cli(&["rule", "add", "--room", "lobby", "--number", "4000"]);
     assert!(added.status.success(), "{}", String::from_utf8_lossy(&added.stderr));
     let mut person = house.person("lobby", "person");
-    let telephone = call(&gateway, "ann", "4000", 8, &[]);
+    let telephone = Terminal::tone(&gateway, "ann", "4000", 8, &[]);
     person.wait_for_tone("sip_ann", 440.0);
     assert!(telephone.finish().success);
     gateway.wait_until_idle();
@@ -202,12 +193,12 @@ fn a_server_that_is_away_is_told_to_the_caller_and_the_next_call_works() {
     let mut gateway = Gateway::with(&house.yaml_without_redis());
     let _ = gateway.cli(&["rule", "add", "--room", "lobby", "--number", "4000"]);
     house.kill_server();
-    let refused = call(&gateway, "ann", "4000", 3, &[]).finish();
+    let refused = Terminal::tone(&gateway, "ann", "4000", 3, &[]).finish();
     assert!(!refused.success && refused.printed.contains("503"), "{}", refused.printed);
     assert!(gateway.log().contains("cannot reach the LiveKit server"), "{}", gateway.log());
     house.start_server();
     let mut person = house.person("lobby", "person");
-    let telephone = call(&gateway, "ann", "4000", 6, &[]);
+    let telephone = Terminal::tone(&gateway, "ann", "4000", 6, &[]);
     person.wait_for_tone("sip_ann", 440.0);
     assert!(telephone.finish().success);
     gateway.wait_until_idle();
@@ -219,7 +210,7 @@ fn somebody_who_takes_the_callers_identity_does_not_end_the_call() {
     house.number_into_room(NUMBER, "lobby");
     let mut gateway = gateway(&house);
     let mut person = house.person("lobby", "person");
-    let telephone = call(&gateway, "+15550111", NUMBER, 14, &[]);
+    let telephone = Terminal::tone(&gateway, "+15550111", NUMBER, 14, &[]);
     person.wait_for_tone("sip_+15550111", 440.0);
     let _other = house.person("lobby", "sip_+15550111");
     let again = person.wait_for("joined", |e| {
@@ -241,12 +232,12 @@ fn a_caller_rings_in_vain_where_nobody_is_and_is_answered_where_the_file_says_so
         "rule": {"dispatch_rule_direct": {"room_name": "empty"}}});
     let _ = house.sip("create_dispatch_rule", &json!({ "dispatch_rule": rule }));
     let mut patient = gateway(&house);
-    let called = call(&patient, "+15550111", NUMBER, 6, &[]).finish();
+    let called = Terminal::tone(&patient, "+15550111", NUMBER, 6, &[]).finish();
     assert!(!called.success && called.printed.contains("486"), "{}", called.printed);
     patient.wait_until_idle();
     drop(patient);
     let mut eager = Gateway::with(&format!("{}rooms:\n  answer: when_joined\n", house.yaml()));
-    let called = call(&eager, "+15550111", NUMBER, 4, &[]).finish();
+    let called = Terminal::tone(&eager, "+15550111", NUMBER, 4, &[]).finish();
     assert!(called.success, "{}", called.printed);
     eager.wait_until_idle();
 }
@@ -295,7 +286,7 @@ fn signalling_that_is_cut_is_resumed_and_the_sound_goes_on() {
     let _ = gateway.cli(&["rule", "add", "--room", "lobby", "--number", "4000"]);
     let mut person = house.person("lobby", "person");
     person.tone(1_000);
-    let telephone = call(&gateway, "ann", "4000", 16, &[]);
+    let telephone = Terminal::tone(&gateway, "ann", "4000", 16, &[]);
     person.wait_for_tone("sip_ann", 440.0);
     person.tell("forget");
     std::thread::sleep(std::time::Duration::from_secs(1));
