@@ -7,14 +7,16 @@
 //! The path: [`Facts`] → [`evaluate`] → which trunk ([`Trunk`]: caller, source address, number called) →
 //! its credentials → which rule ([`DispatchRule`]: PIN, numbers, priority) → [`Verdict`], with a
 //! [`Reason`] for each trunk and rule. [`Limiter`] says whether there is room for one more call;
-//! [`import`] reads trunks and rules from the texts that livekit's users have.
+//! [`OutboundTrunk`] is through whom calls go out; [`import`] reads trunks and rules from the texts that livekit's users have.
 
 mod address;
 mod evaluate;
 pub mod import;
 mod limits;
 mod number;
+mod outbound;
 mod rule;
+mod terms;
 mod trunk;
 mod verdict;
 
@@ -22,7 +24,9 @@ pub use address::is_address_mask;
 pub use evaluate::evaluate;
 pub use limits::{Ceiling, Limiter, Refusal};
 pub use number::{normalize_number, same_number};
+pub use outbound::{OutboundTrunk, TrunkTransport, is_host};
 pub use rule::{Destination, DispatchRule};
+pub use terms::{CodecName, Encryption, HeaderMapping, IncludeHeaders, MediaTerms};
 pub use trunk::Trunk;
 pub use verdict::{Evaluation, Reason, Verdict};
 
@@ -72,6 +76,8 @@ pub enum DefaultRoute {
 pub struct Plan {
     pub trunks: Vec<Trunk>,
     pub rules: Vec<DispatchRule>,
+    /// Through whom calls go out; they decide nothing about calls that come in.
+    pub outbound: Vec<OutboundTrunk>,
     /// For calls that nothing refused, when `rules` is empty.
     pub default: DefaultRoute,
 }

@@ -1,8 +1,9 @@
 //! A dispatch rule: which calls it is for, where it sends them, and which of two goes first.
 
-use crate::Facts;
 use crate::number::among;
+use crate::terms::says_nothing;
 use crate::verdict::{Shown, list};
+use crate::{Facts, MediaTerms};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -102,6 +103,17 @@ pub struct DispatchRule {
     pub metadata: String,
     #[serde(default)]
     pub attributes: BTreeMap<String, String>,
+    /// Kept, and without effect: presets are LiveKit Cloud's.
+    #[serde(default, skip_serializing_if = "says_nothing")]
+    pub room_preset: String,
+    /// livekit's `RoomConfiguration` in its JSON, for a room that the call opens: agents, timeouts.
+    #[serde(default, skip_serializing_if = "says_nothing")]
+    pub room_config: Option<serde_json::Value>,
+    #[serde(default, skip_serializing_if = "says_nothing")]
+    pub media: MediaTerms,
+    /// As a trunk's.
+    #[serde(default, skip_serializing_if = "says_nothing")]
+    pub krisp_enabled: bool,
 }
 
 /// Does a rule take a call?
@@ -115,6 +127,26 @@ pub(crate) enum RuleMatch {
 }
 
 impl DispatchRule {
+    /// For every call, without any more to it.
+    #[must_use]
+    pub fn to(destination: Destination) -> Self {
+        Self {
+            id: String::new(),
+            name: String::new(),
+            trunk_ids: Vec::new(),
+            inbound_numbers: Vec::new(),
+            numbers: Vec::new(),
+            destination,
+            hide_phone_number: false,
+            metadata: String::new(),
+            attributes: BTreeMap::new(),
+            room_preset: String::new(),
+            room_config: None,
+            media: MediaTerms::default(),
+            krisp_enabled: false,
+        }
+    }
+
     /// Can it be? Whether its trunks exist is for whoever keeps them to say.
     ///
     /// # Errors

@@ -1,9 +1,10 @@
 //! An inbound trunk: who may call through it, and which numbers it serves.
 
-use crate::Facts;
 use crate::address::{Allowed, allowed, is_address_mask};
 use crate::number::among;
+use crate::terms::says_nothing;
 use crate::verdict::{Shown, list};
+use crate::{Facts, HeaderMapping, MediaTerms};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -30,6 +31,19 @@ pub struct Trunk {
     pub max_calls: u32,
     /// New calls a second; 0: no limit of its own.
     pub calls_per_second: u32,
+    #[serde(skip_serializing_if = "says_nothing")]
+    pub mapping: HeaderMapping,
+    #[serde(skip_serializing_if = "says_nothing")]
+    pub media: MediaTerms,
+    /// Longest wait for somebody in the room, in milliseconds; 0: `limits.ringing`.
+    #[serde(skip_serializing_if = "says_nothing")]
+    pub ringing_timeout_ms: u64,
+    /// Longest call, in milliseconds; 0: `limits.call_duration`.
+    #[serde(skip_serializing_if = "says_nothing")]
+    pub max_call_duration_ms: u64,
+    /// Kept, and without effect: the noise canceller is not in LiveKit's open server either.
+    #[serde(skip_serializing_if = "says_nothing")]
+    pub krisp_enabled: bool,
 }
 
 impl fmt::Debug for Trunk {

@@ -6,17 +6,7 @@ use proptest::prelude::*;
 use trunkline_dialplan::{Destination, DispatchRule, Evaluation, Facts, Plan, Trunk, Verdict, evaluate};
 
 fn rule(id: &str, destination: Destination) -> DispatchRule {
-    DispatchRule {
-        id: id.into(),
-        name: String::new(),
-        trunk_ids: Vec::new(),
-        inbound_numbers: Vec::new(),
-        numbers: Vec::new(),
-        destination,
-        hide_phone_number: false,
-        metadata: String::new(),
-        attributes: std::collections::BTreeMap::default(),
-    }
+    DispatchRule { id: id.into(), ..DispatchRule::to(destination) }
 }
 
 fn direct(room: &str, pin: &str) -> Destination {

@@ -2,6 +2,7 @@
 
 use super::find::snake;
 use super::{ImportError, wrong};
+use crate::{Encryption, HeaderMapping, IncludeHeaders, MediaTerms};
 use std::collections::BTreeMap;
 use trunkline_yaml::{Node, Value, nearest};
 
@@ -84,6 +85,54 @@ impl<'a> Fields<'a> {
         let Value::Map(entries) = &node.value else { return Err(wrong(node, &path, "keys and values")) };
         let text = |node: &Node| node.scalar().map(str::to_owned).ok_or_else(|| wrong(node, &path, "texts"));
         entries.iter().map(|entry| Ok((entry.key.clone(), text(&entry.value)?))).collect()
+    }
+
+    /// How headers and attributes turn into each other.
+    pub(super) fn mapping(&mut self) -> Result<HeaderMapping, ImportError> {
+        let include_headers = match self.word("include_headers")?.as_deref() {
+            None | Some("SIP_NO_HEADERS" | "0") => IncludeHeaders::None,
+            Some("SIP_X_HEADERS" | "1") => IncludeHeaders::XHeaders,
+            Some("SIP_ALL_HEADERS" | "2") => IncludeHeaders::All,
+            Some(_) => {
+                return Err(
+                    self.no_such("include_headers", "SIP_NO_HEADERS, SIP_X_HEADERS or SIP_ALL_HEADERS")
+                );
+            }
+        };
+        Ok(HeaderMapping {
+            headers: self.map("headers")?,
+            headers_to_attributes: self.map("headers_to_attributes")?,
+            attributes_to_headers: self.map("attributes_to_headers")?,
+            include_headers,
+        })
+    }
+
+    /// SRTP or not.
+    pub(super) fn media(&mut self) -> Result<MediaTerms, ImportError> {
+        let encryption = match self.word("media_encryption")?.as_deref() {
+            None | Some("SIP_MEDIA_ENCRYPT_DISABLE" | "0") => None,
+            Some("SIP_MEDIA_ENCRYPT_ALLOW" | "1") => Some(Encryption::Allow),
+            Some("SIP_MEDIA_ENCRYPT_REQUIRE" | "2") => Some(Encryption::Require),
+            Some(_) => {
+                let expected =
+                    "SIP_MEDIA_ENCRYPT_DISABLE, SIP_MEDIA_ENCRYPT_ALLOW or SIP_MEDIA_ENCRYPT_REQUIRE";
+                return Err(self.no_such("media_encryption", expected));
+            }
+        };
+        Ok(MediaTerms { encryption, ..MediaTerms::default() })
+    }
+
+    fn word(&mut self, name: &'static str) -> Result<Option<String>, ImportError> {
+        let word = self.text(&[name])?;
+        Ok((!word.is_empty()).then_some(word))
+    }
+
+    fn no_such(&mut self, name: &'static str, expected: &str) -> ImportError {
+        let path = self.path(name);
+        match self.take(&[name]) {
+            Some(node) => wrong(node, &path, expected),
+            None => ImportError { line: 0, message: path },
+        }
     }
 
     /// Keys of livekit that are known and do nothing here; told unless they are empty.

@@ -25,21 +25,18 @@ pub(super) fn read(node: &Node, notes: &mut Vec<String>) -> Result<DispatchRule,
         trunk_ids: fields.texts(&["trunk_ids"])?,
         inbound_numbers: fields.texts(&["inbound_numbers"])?,
         numbers: fields.texts(&["numbers"])?,
-        destination,
         hide_phone_number: fields.flag(&["hide_phone_number"])?,
         metadata: fields.text(&["metadata"])?,
         attributes: fields.map("attributes")?,
+        media: fields.media()?,
+        ..DispatchRule::to(destination)
     };
     fields.without_effect(
         &["room_config", "room_preset", "agents"],
-        "rooms are in process in this version; the agent is the one in this process",
+        "give it by livekit's API, or in a room of its own",
         notes,
     );
-    fields.without_effect(
-        &["krisp_enabled", "media_encryption", "media"],
-        "a later version serves it",
-        notes,
-    );
+    fields.without_effect(&["krisp_enabled", "media"], "give it by livekit's API", notes);
     fields.take(&["created_at", "updated_at", "project_id"]);
     fields.finish()?;
     rule.check().map_err(|why| ImportError { line: node.line, message: format!("rule: {why}") })?;

@@ -23,6 +23,9 @@ pub(super) fn read(node: &Node, notes: &mut Vec<String>) -> Result<Option<Trunk>
         metadata: fields.text(&["metadata"])?,
         max_calls: fields.count("max_calls")?,
         calls_per_second: fields.count("calls_per_second")?,
+        mapping: fields.mapping()?,
+        media: fields.media()?,
+        ..Trunk::default()
     };
     if let Some(patterns) = fields.take(&["inbound_numbers_regex"])
         && !matches!(&patterns.value, Value::List(items) if items.is_empty())
@@ -32,24 +35,19 @@ pub(super) fn read(node: &Node, notes: &mut Vec<String>) -> Result<Option<Trunk>
     }
     fields.without_effect(
         &["outbound_address", "outbound_username", "outbound_password", "transport"],
-        "outbound calls through trunks come with a later version",
+        "this trunk is for calls that come in; add one for those that go out by livekit's API",
         notes,
     );
     fields.without_effect(
         &[
-            "headers",
-            "headers_to_attributes",
-            "attributes_to_headers",
-            "include_headers",
             "ringing_timeout",
             "max_call_duration",
             "krisp_enabled",
-            "media_encryption",
             "media",
             "attributes",
             "destination_country",
         ],
-        "a later version serves it",
+        "give it by livekit's API",
         notes,
     );
     // What LiveKit says of a trunk that it keeps; nobody misses it.

@@ -32,7 +32,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use store::Store;
-use trunkline_dialplan::{DispatchRule, Plan, Trunk};
+use trunkline_dialplan::{DispatchRule, OutboundTrunk, Plan, Trunk};
 
 /// The embedded store, the journal and its writing thread. One process at a time.
 ///
@@ -91,6 +91,25 @@ impl Records {
         Ok(trunk)
     }
 
+    /// As [`Records::add_trunk`], of a trunk through which calls go out.
+    ///
+    /// # Errors
+    /// [`RecordsError::Invalid`]: it cannot be, and why; [`RecordsError::Store`].
+    pub fn add_outbound(&self, mut trunk: OutboundTrunk) -> Result<OutboundTrunk, RecordsError> {
+        trunk.check().map_err(RecordsError::Invalid)?;
+        if trunk.id.is_empty() {
+            trunk.id = store::new_id("ST_")?;
+        }
+        self.store.put_outbound(&trunk)?;
+        Ok(trunk)
+    }
+
+    /// # Errors
+    /// [`RecordsError::Unknown`], [`RecordsError::Store`].
+    pub fn remove_outbound(&self, id: &str) -> Result<(), RecordsError> {
+        self.store.remove_outbound(id)
+    }
+
     /// # Errors
     /// [`RecordsError::Unknown`], [`RecordsError::Store`].
     pub fn remove_trunk(&self, id: &str) -> Result<(), RecordsError> {
@@ -107,6 +126,19 @@ impl Records {
             rule.id = store::new_id("SDR_")?;
         }
         self.store.put_rule(&rule)?;
+        Ok(rule)
+    }
+
+    /// As [`Records::add_rule`], but the trunks that it names may be gone: livekit's API asks for no order.
+    ///
+    /// # Errors
+    /// [`RecordsError::Invalid`]: it cannot be, and why; [`RecordsError::Store`].
+    pub fn keep_rule(&self, mut rule: DispatchRule) -> Result<DispatchRule, RecordsError> {
+        rule.check().map_err(RecordsError::Invalid)?;
+        if rule.id.is_empty() {
+            rule.id = store::new_id("SDR_")?;
+        }
+        self.store.keep_rule(&rule)?;
         Ok(rule)
     }
 

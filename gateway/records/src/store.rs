@@ -14,7 +14,7 @@ use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
-use trunkline_dialplan::{DispatchRule, Plan, Trunk};
+use trunkline_dialplan::{DispatchRule, OutboundTrunk, Plan, Trunk};
 
 type Rows = TableDefinition<'static, &'static str, &'static [u8]>;
 
@@ -22,6 +22,7 @@ type Rows = TableDefinition<'static, &'static str, &'static [u8]>;
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 const TRUNKS: Rows = TableDefinition::new("trunks");
 const RULES: Rows = TableDefinition::new("rules");
+const OUTBOUND: Rows = TableDefinition::new("outbound");
 /// By start and id, so that the newest are last and near each other.
 const CALLS: TableDefinition<'_, (u64, &str), &[u8]> = TableDefinition::new("calls");
 /// Id or SIP Call-ID, and id → start.
@@ -61,6 +62,7 @@ impl Store {
             // Made now, so that a reader never meets a table that is not there.
             transaction.open_table(TRUNKS)?;
             transaction.open_table(RULES)?;
+            transaction.open_table(OUTBOUND)?;
             transaction.open_table(CALLS)?;
             transaction.open_table(NAMES)?;
             let mut meta = transaction.open_table(META)?;
@@ -132,7 +134,12 @@ impl Store {
     // --- the plan
 
     pub(crate) fn plan(&self) -> Result<Plan, RecordsError> {
-        Ok(Plan { trunks: self.rows(TRUNKS)?, rules: self.rows(RULES)?, ..Plan::default() })
+        Ok(Plan {
+            trunks: self.rows(TRUNKS)?,
+            rules: self.rows(RULES)?,
+            outbound: self.rows(OUTBOUND)?,
+            ..Plan::default()
+        })
     }
 
     fn rows<T: DeserializeOwned>(&self, table: Rows) -> Result<Vec<T>, RecordsError> {
@@ -157,9 +164,22 @@ impl Store {
     }
 
     pub(crate) fn put_trunk(&self, trunk: &Trunk) -> Result<(), RecordsError> {
-        let row = self.encode(trunk)?;
+        self.put(TRUNKS, &trunk.id, trunk)
+    }
+
+    pub(crate) fn put_outbound(&self, trunk: &OutboundTrunk) -> Result<(), RecordsError> {
+        self.put(OUTBOUND, &trunk.id, trunk)
+    }
+
+    /// Whether its trunks are there is not asked.
+    pub(crate) fn keep_rule(&self, rule: &DispatchRule) -> Result<(), RecordsError> {
+        self.put(RULES, &rule.id, rule)
+    }
+
+    fn put(&self, table: Rows, id: &str, value: &impl Serialize) -> Result<(), RecordsError> {
+        let row = self.encode(value)?;
         self.write(|transaction| {
-            transaction.open_table(TRUNKS)?.insert(trunk.id.as_str(), row.as_slice())?;
+            transaction.open_table(table)?.insert(id, row.as_slice())?;
             Ok(())
         })
     }
@@ -188,6 +208,10 @@ impl Store {
 
     pub(crate) fn remove_trunk(&self, id: &str) -> Result<(), RecordsError> {
         self.remove(TRUNKS, "trunk", id)
+    }
+
+    pub(crate) fn remove_outbound(&self, id: &str) -> Result<(), RecordsError> {
+        self.remove(OUTBOUND, "outbound trunk", id)
     }
 
     pub(crate) fn remove_rule(&self, id: &str) -> Result<(), RecordsError> {

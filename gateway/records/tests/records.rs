@@ -139,15 +139,9 @@ fn trunks_and_rules_are_checked_given_ids_and_kept() {
     let trunk = records.add_trunk(Trunk { numbers: vec!["+15550100".into()], ..Trunk::default() }).unwrap();
     assert!(trunk.id.starts_with("ST_") && trunk.id.len() == 15, "{}", trunk.id);
     let mut rule = DispatchRule {
-        id: String::new(),
         name: "all".into(),
         trunk_ids: vec!["ST_none".into()],
-        inbound_numbers: vec![],
-        numbers: vec![],
-        destination: Destination::Direct { room_name: "lobby".into(), pin: "1234".into() },
-        hide_phone_number: false,
-        metadata: String::new(),
-        attributes: Default::default(),
+        ..DispatchRule::to(Destination::Direct { room_name: "lobby".into(), pin: "1234".into() })
     };
     assert!(
         matches!(records.add_rule(rule.clone()), Err(RecordsError::Invalid(why)) if why.contains("ST_none"))

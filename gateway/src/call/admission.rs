@@ -4,7 +4,7 @@
 use super::desk::Desk;
 use super::terms::Terms;
 use super::{Caller, Counted, Destination};
-use trunkline_dialplan::{Evaluation, Facts, Verdict, evaluate};
+use trunkline_dialplan::{Evaluation, Facts, Plan, Verdict, evaluate};
 use trunkline_sip::auth::Verdict as Proof;
 use trunkline_sip::message::HeaderName;
 use trunkline_sip::{Extra, Flow, Message};
@@ -73,8 +73,11 @@ pub(super) fn admit(desk: &mut Desk, invite: &Message, flow: &Flow, caller: &mut
             let why = format!("trunk {trunk} asks for credentials of realm {realm} twice");
             return Admission::Refused { status: 403, why, trunk: Some(trunk) };
         }
-        verdict => destination(verdict),
+        verdict => destination(&desk.plan, verdict),
     };
+    if requires_encryption(&desk.plan, trunk.as_deref(), rule.as_deref()) {
+        return Admission::Refused { status: 488, why: NO_SRTP.to_owned(), trunk };
+    }
     let source = caller.source;
     let entry = trunk.as_ref().and_then(|id| desk.plan.trunks.iter().find(|t| t.id == *id));
     match desk.limiter.admit(desk.now, entry, source) {
@@ -104,18 +107,31 @@ pub(super) fn ask(desk: &mut Desk, caller: &Caller, pin: Option<&str>) -> Evalua
 }
 
 /// Trunk, rule and destination of a verdict that lets a call in.
-pub(super) fn destination(verdict: Verdict) -> (Option<String>, Option<String>, Destination) {
+pub(super) fn destination(plan: &Plan, verdict: Verdict) -> (Option<String>, Option<String>, Destination) {
     match verdict {
         Verdict::Agent { trunk, rule, dialogue } => (trunk, rule, Destination::Agent { dialogue }),
         Verdict::Room { trunk, rule, room, identity, name, attributes } => {
-            let ids = [Some(rule.clone()), trunk.clone()].into_iter().flatten().collect();
-            let terms = Box::new(Terms { ids, ..Terms::default() });
+            let of = |id: &String| plan.trunks.iter().find(|trunk| trunk.id == *id);
+            let entry = plan.rules.iter().find(|entry| entry.id == rule);
+            let terms = entry.map(|entry| Terms::of_ours(trunk.as_ref().and_then(of), entry));
+            let terms = Box::new(terms.unwrap_or_default());
             (trunk, Some(rule), Destination::Room { room, identity, name, attributes, terms })
         }
         Verdict::AskPin { trunk, .. } => (trunk, None, Destination::PinDesk),
         Verdict::Challenge { trunk, .. } => (Some(trunk), None, Destination::PinDesk),
         Verdict::Reject { .. } => (None, None, Destination::PinDesk),
     }
+}
+
+/// What a call is told that may only be had with SRTP.
+pub(super) const NO_SRTP: &str = "its trunk or rule requires SRTP, which is not served in this version";
+
+/// Does the trunk or the rule want SRTP or nothing? Whoever asks for it must not be heard without it.
+pub(super) fn requires_encryption(plan: &Plan, trunk: Option<&str>, rule: Option<&str>) -> bool {
+    let trunk = plan.trunks.iter().find(|entry| Some(entry.id.as_str()) == trunk);
+    let rule = plan.rules.iter().find(|entry| Some(entry.id.as_str()) == rule);
+    trunk.is_some_and(|trunk| trunk.media.requires_encryption())
+        || rule.is_some_and(|rule| rule.media.requires_encryption())
 }
 
 /// Why the trunk and the rule that took a call did.

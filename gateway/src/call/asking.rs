@@ -218,12 +218,7 @@ impl Call {
                 self.described(desk, |call, desk, sdp| call.answer(desk, sdp, &[]));
             }
             DispatchResult::Accept if wants_encryption(rules) => {
-                self.turn_away(
-                    desk,
-                    488,
-                    "its trunk or rule requires SRTP, which is not served in this version",
-                    None,
-                );
+                self.turn_away(desk, 488, admission::NO_SRTP, None);
             }
             DispatchResult::Accept => {
                 self.open_now(desk);

@@ -233,10 +233,14 @@ impl Call {
         let why = admission::chosen(&evaluation);
         match evaluation.verdict {
             trunkline_dialplan::Verdict::Room { .. } | trunkline_dialplan::Verdict::Agent { .. } => {
-                let (_, rule, destination) = admission::destination(evaluation.verdict);
+                let (trunk, rule, destination) = admission::destination(&desk.plan, evaluation.verdict);
+                if admission::requires_encryption(&desk.plan, trunk.as_deref(), rule.as_deref()) {
+                    return self.wrong_pin(desk, admission::NO_SRTP);
+                }
                 self.decided(desk, "the PIN is right", &why);
                 self.cdr.rule = rule;
                 self.destination = destination;
+                self.map_headers();
                 self.waits_until = None;
                 self.company = Company::Nobody;
                 self.meet(desk);

@@ -91,6 +91,7 @@ fn take(
     call.cdr.rule = taken.rule;
     call.counted = Some(taken.counted);
     call.destination = taken.destination;
+    call.map_headers();
     call.cdr.destination = call.destination.of_cdr();
     call.open(desk, early);
     call.decided(desk, "taken", &taken.why);
@@ -182,6 +183,13 @@ impl Call {
             handover: None,
             remote_headers: Vec::new(),
             goodbye_headers: Vec::new(),
+        }
+    }
+
+    /// What the headers of its INVITE say goes to the attributes that it has in a LiveKit room.
+    pub(super) fn map_headers(&mut self) {
+        if let Destination::Room { attributes, terms, .. } = &mut self.destination {
+            attributes.extend(terms.attributes_of_headers(&self.remote_headers));
         }
     }
 

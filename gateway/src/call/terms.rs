@@ -1,6 +1,7 @@
 //! On which terms a call is in a LiveKit room: what trunk and rule said beyond the room's name.
 
 use std::collections::{BTreeMap, HashMap};
+use trunkline_dialplan::{DispatchRule, IncludeHeaders, Trunk};
 use trunkline_psrpc::{EvaluateSipDispatchRulesResponse, InternalCreateSipParticipantRequest, Span};
 use trunkline_sip::message::Message;
 use trunkline_sip::{Extra, Time};
@@ -85,20 +86,51 @@ impl Terms {
         }
     }
 
+    /// As our own store says them.
+    pub(super) fn of_ours(trunk: Option<&Trunk>, rule: &DispatchRule) -> Self {
+        let milliseconds = |ms: u64| (ms > 0).then(|| Time::from_millis(ms));
+        let pairs = |map: &BTreeMap<String, String>| map.clone().into_iter().collect();
+        let room_config = rule.room_config.clone().and_then(|json| {
+            // It was read when it was stored; a store of a later version may hold what we do not know.
+            serde_json::from_value(json)
+                .inspect_err(|error| tracing::warn!(rule = %rule.id, "its room_config is left out: {error}"))
+                .ok()
+        });
+        let ids = [Some(&rule.id), trunk.map(|trunk| &trunk.id)].into_iter().flatten().cloned().collect();
+        let terms = Self { metadata: rule.metadata.clone(), room_config, ids, ..Self::default() };
+        let Some(trunk) = trunk else { return terms };
+        Self {
+            headers: pairs(&trunk.mapping.headers),
+            headers_to_attributes: pairs(&trunk.mapping.headers_to_attributes),
+            attributes_to_headers: pairs(&trunk.mapping.attributes_to_headers),
+            include: match trunk.mapping.include_headers {
+                IncludeHeaders::None => Include::None,
+                IncludeHeaders::XHeaders => Include::Extensions,
+                IncludeHeaders::All => Include::All,
+            },
+            ringing: milliseconds(trunk.ringing_timeout_ms),
+            longest: milliseconds(trunk.max_call_duration_ms),
+            ..terms
+        }
+    }
+
     /// Attributes that the headers of a message make.
     pub(super) fn attributes_of(&self, message: &Message) -> Vec<(String, String)> {
-        let mut found = carriers(message);
+        self.attributes_of_headers(&super::inbound::headers_of(message))
+    }
+
+    /// The same of headers whose names are in small letters.
+    pub(super) fn attributes_of_headers(&self, headers: &[(String, String)]) -> Vec<(String, String)> {
+        let mut found = carriers_among(headers);
         for (header, attribute) in &self.headers_to_attributes {
-            if let Some(value) = message.header_named(header) {
-                found.insert(attribute.clone(), short(&value));
+            if let Some(value) = header_of(headers, header) {
+                found.insert(attribute.clone(), short(value));
             }
         }
-        if self.include != Include::None {
-            for (name, value) in message.all_headers() {
-                let lower = name.to_ascii_lowercase();
-                if self.include == Include::All || lower.starts_with("x-") {
-                    found.insert(format!("sip.h.{lower}"), short(&value));
-                }
+        for (name, value) in headers {
+            if self.include == Include::All || (self.include == Include::Extensions && name.starts_with("x-"))
+            {
+                found.insert(format!("sip.h.{name}"), short(value));
             }
         }
         found.into_iter().collect()
@@ -138,10 +170,18 @@ fn set(text: &str) -> Option<String> {
 
 /// What carriers say of a call, whatever the trunk maps.
 pub(super) fn carriers(message: &Message) -> BTreeMap<String, String> {
+    carriers_among(&super::inbound::headers_of(message))
+}
+
+fn carriers_among(headers: &[(String, String)]) -> BTreeMap<String, String> {
     let named = |(header, attribute): &(&str, &str)| {
-        Some(((*attribute).to_owned(), short(&message.header_named(header)?)))
+        Some(((*attribute).to_owned(), short(header_of(headers, header)?)))
     };
     CARRIERS.iter().filter_map(named).collect()
+}
+
+fn header_of<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }
 
 fn short(value: &str) -> String {

@@ -142,10 +142,10 @@ impl New {
             trunk_ids: self.trunk_ids,
             inbound_numbers: self.inbound_numbers,
             numbers: self.numbers,
-            destination,
             hide_phone_number: self.hide_phone_number,
             metadata: self.metadata,
             attributes,
+            ..DispatchRule::to(destination)
         })
     }
 }
@@ -232,7 +232,6 @@ fn explained(answer: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeMap;
     use trunkline_dialplan::{Plan, Trunk};
 
     fn plan() -> Plan {
@@ -246,14 +245,8 @@ mod tests {
         };
         let rule = |id: &str, trunk: &str, destination| DispatchRule {
             id: id.into(),
-            name: String::new(),
             trunk_ids: vec![trunk.into()],
-            inbound_numbers: vec![],
-            numbers: vec![],
-            destination,
-            hide_phone_number: false,
-            metadata: String::new(),
-            attributes: BTreeMap::new(),
+            ..DispatchRule::to(destination)
         };
         Plan {
             trunks: vec![trunk("ST_1", "+1555", ""), trunk("ST_2", "+1777", "alice")],

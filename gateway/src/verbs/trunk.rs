@@ -110,6 +110,7 @@ impl New {
             metadata: self.metadata,
             max_calls: self.max_calls,
             calls_per_second: self.calls_per_second,
+            ..Trunk::default()
         })
     }
 }
