@@ -16,6 +16,7 @@ mod serve;
 mod shown;
 mod transport;
 mod verbs;
+mod wav;
 
 /// A short call allocates some 400 times and frees half of it on another thread, the worst case of glibc's.
 #[global_allocator]

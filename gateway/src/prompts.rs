@@ -1,8 +1,12 @@
-//! What callers are told by the gateway itself, in a voice where there is one, else in tones.
+//! What callers are told by the gateway itself: files of the house (`prompts`), else a voice where there is one,
+//! else tones.
 //!
 //! The voice takes a second to speak all of it, so a thread does that at the start; until it is through,
 //! and on a machine without a voice, the tones stand in: everybody knows a ring and a failure.
 
+use crate::wav;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use trunkline_media::event::Prompt;
 
@@ -13,13 +17,27 @@ pub enum PromptName {
     WrongPin,
     LastWrongPin,
     NoAgent,
+    /// The PIN was right.
+    RoomJoin,
     /// One period of the ringing tone.
     Ringback,
 }
 
 impl PromptName {
-    const ALL: [Self; 5] =
-        [Self::EnterPin, Self::WrongPin, Self::LastWrongPin, Self::NoAgent, Self::Ringback];
+    const ALL: [Self; 6] =
+        [Self::EnterPin, Self::WrongPin, Self::LastWrongPin, Self::NoAgent, Self::RoomJoin, Self::Ringback];
+
+    /// Its key under `prompts`.
+    fn key(self) -> &'static str {
+        match self {
+            Self::EnterPin => "enter_pin",
+            Self::WrongPin => "wrong_pin",
+            Self::LastWrongPin => "last_wrong_pin",
+            Self::NoAgent => "no_agent",
+            Self::RoomJoin => "room_join",
+            Self::Ringback => "ringback",
+        }
+    }
 
     /// What a voice says; `None`: a tone by nature.
     fn text(self) -> Option<&'static str> {
@@ -30,7 +48,7 @@ impl PromptName {
             Self::NoAgent => {
                 Some("I am sorry, nobody can take your call at the moment. Please call again later.")
             }
-            Self::Ringback => None,
+            Self::RoomJoin | Self::Ringback => None,
         }
     }
 
@@ -40,6 +58,7 @@ impl PromptName {
             Self::EnterPin => &[(1000.0, 200), (0.0, 100), (1000.0, 200)],
             Self::WrongPin => &[(400.0, 400), (0.0, 200), (1000.0, 200), (0.0, 100), (1000.0, 200)],
             Self::LastWrongPin | Self::NoAgent => &[(950.0, 330), (1400.0, 330), (1800.0, 330)],
+            Self::RoomJoin => &[(660.0, 120), (880.0, 200)],
             Self::Ringback => &[(425.0, 1000), (0.0, 4000)],
         }
     }
@@ -52,6 +71,15 @@ pub struct PromptShelf {
     tones: Arc<[Arc<Prompt>; PromptName::ALL.len()]>,
 }
 
+/// A file that cannot be a prompt.
+#[derive(Debug, thiserror::Error)]
+#[error("prompts.{key}: {path}: {why}")]
+pub struct PromptError {
+    key: String,
+    path: String,
+    why: String,
+}
+
 impl PromptShelf {
     /// Tones for everything.
     pub fn new() -> Self {
@@ -59,6 +87,25 @@ impl PromptShelf {
             spoken: Arc::new(std::array::from_fn(|_| OnceLock::new())),
             tones: Arc::new(PromptName::ALL.map(|name| Arc::new(tone(name.tones())))),
         }
+    }
+
+    /// The house's own files (WAV, 16 bit, mono or stereo, any usual rate) in place of words and tones.
+    ///
+    /// # Errors
+    /// The file that cannot be read, by its key.
+    pub fn with_files(files: &BTreeMap<String, PathBuf>) -> Result<Self, PromptError> {
+        let shelf = Self::new();
+        for (name, place) in PromptName::ALL.into_iter().zip(shelf.spoken.iter()) {
+            let Some(path) = files.get(name.key()) else { continue };
+            let fault =
+                |why: String| PromptError { key: name.key().into(), path: path.display().to_string(), why };
+            let samples = wav::read(path, RATE).map_err(fault)?;
+            if samples.len() > LONGEST {
+                return Err(fault(format!("expected at most {} s of sound", LONGEST / RATE as usize)));
+            }
+            let _ = place.set(Arc::new(Prompt { rate: RATE, samples }));
+        }
+        Ok(shelf)
     }
 
     /// Puts what the voice says in place of the tones; takes as long as the voice takes.
@@ -82,6 +129,8 @@ impl PromptShelf {
 
 /// The rate of every prompt, in Hz.
 const RATE: u32 = 8_000;
+/// Two minutes: every prompt is kept in memory.
+const LONGEST: usize = 120 * RATE as usize;
 
 fn tone(parts: &[(f32, u32)]) -> Prompt {
     const LOUDNESS: f32 = 8_000.0;
@@ -105,6 +154,33 @@ mod tests {
         let shelf = PromptShelf::new();
         shelf.speak(|_| None);
         assert_eq!(shelf.get(PromptName::EnterPin).samples.len(), 8 * 500);
+    }
+
+    #[test]
+    fn a_file_of_the_house_goes_before_the_voice_and_a_file_that_is_none_is_told_by_its_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("enter.wav");
+        let spec = hound::WavSpec {
+            channels: 1,
+            sample_rate: 16_000,
+            bits_per_sample: 16,
+            sample_format: hound::SampleFormat::Int,
+        };
+        let mut file = hound::WavWriter::create(&path, spec).unwrap();
+        (0..16_000).for_each(|_| file.write_sample(500_i16).unwrap());
+        file.finalize().unwrap();
+        let files = |path: &std::path::Path| BTreeMap::from([("enter_pin".to_owned(), path.to_path_buf())]);
+        let shelf = PromptShelf::with_files(&files(&path)).unwrap();
+        shelf.speak(|_| Some(vec![1]));
+        let said = shelf.get(PromptName::EnterPin);
+        assert!(
+            (7_900..=8_000).contains(&said.samples.len()),
+            "a second at 8,000 Hz: {}",
+            said.samples.len()
+        );
+        let missing =
+            PromptShelf::with_files(&files(&folder.path().join("none.wav"))).unwrap_err().to_string();
+        assert!(missing.starts_with("prompts.enter_pin: ") && missing.contains("none.wav"), "{missing}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ usage: livekit_api.py URL KEY SECRET COMMAND [JSON]
   create_inbound_trunk, create_outbound_trunk, list_inbound_trunk, list_outbound_trunk, delete_trunk,
   create_dispatch_rule, list_dispatch_rule, delete_dispatch_rule, update_..., get_...,
   create_participant, transfer_participant
+  dispatches ROOM    agents that are dispatched to a room -> [name]
   room NAME-OF-METHOD {"request"}: list_rooms, delete_room, remove_participant, list_participants,
   mute_published_track, update_participant, send_data ...
 A refusal is {"error": {"code", "message", "status", "metadata"}} and exit code 3.
@@ -66,6 +67,8 @@ async def main():
     if command == "token":
         return token(key, secret, json.loads(rest[0]))
     async with api.LiveKitAPI(url, key, secret) as service:
+        if command == "dispatches":
+            return [d.agent_name for d in await service.agent_dispatch.list_dispatch(rest[0])]
         if command == "room":
             request = json_format.ParseDict(json.loads(rest[1] if len(rest) > 1 else "{}"), ROOM[rest[0]]())
             return shown(await getattr(service.room, rest[0])(request))

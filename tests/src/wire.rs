@@ -143,6 +143,18 @@ impl Peer {
         self.send(text.as_bytes());
     }
 
+    /// An INVITE for this number, with more headers (whole lines).
+    #[must_use]
+    pub fn invite(&self, number: &str, id: &str, headers: &str) -> String {
+        let sdp = sdp("127.0.0.1", 40_000);
+        let plain = self.request("INVITE", id, 1, None, Some(&sdp));
+        plain.replace("sip:agent@", &format!("sip:{number}@")).replacen(
+            "Max-Forwards",
+            &format!("{headers}Max-Forwards"),
+            1,
+        )
+    }
+
     /// A plain request of one call.
     #[must_use]
     pub fn request(

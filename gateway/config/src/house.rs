@@ -114,6 +114,8 @@ pub struct Rooms {
     /// `rooms.room_codecs`: by id of a trunk or rule.
     pub room_codecs: BTreeMap<String, RoomCodec>,
     pub answer: Answer,
+    /// `rooms.ringback`: a caller who is answered and alone in the room hears ringing. On.
+    pub ringback: bool,
     /// `rooms.unique_identity`: a caller whose identity is in the room already gets a suffix, and the first
     /// call goes on. On.
     pub unique_identity: bool,

@@ -12,6 +12,7 @@ mod value;
 
 pub use house::{Answer, Backend, LiveKit, Redis, RedisTls, RoomCodec, Rooms, Secret};
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -58,6 +59,8 @@ pub struct Config {
     pub rooms: Rooms,
     /// `sip_ringing_interval`: 180 again. 1 s.
     pub ringing_interval: Duration,
+    /// `prompts`: WAV files of the house, by what they say (`enter_pin` …).
+    pub prompts: BTreeMap<String, PathBuf>,
     /// `max_cpu_utilization`: above it no new call is taken. 0.9.
     pub max_cpu_utilization: f32,
     /// What was understood but has no effect yet (keys of livekit/sip that a later version serves), a

@@ -184,6 +184,7 @@ pub(crate) fn rooms(root: &mut Section<'_>, has_livekit: bool) -> Result<Rooms, 
             }
         })?,
         answer,
+        ringback: rooms.flag("ringback")?.unwrap_or(true),
         unique_identity: rooms.flag("unique_identity")?.unwrap_or(true),
         bind: rooms.address("bind")?,
         roots: texts(&mut rooms, "roots")?.into_iter().map(PathBuf::from).collect(),
@@ -199,6 +200,21 @@ fn codec(word: &str) -> RoomCodec {
         "pcma" => RoomCodec::Pcma,
         _ => RoomCodec::Auto,
     }
+}
+
+/// `prompts`: what is said to callers, as files.
+pub(crate) fn prompts(root: &mut Section<'_>) -> Result<BTreeMap<String, PathBuf>, ConfigError> {
+    const PROMPTS: [&str; 6] =
+        ["enter_pin", "wrong_pin", "last_wrong_pin", "no_agent", "room_join", "ringback"];
+    let mut section = root.section("prompts")?;
+    let mut found = BTreeMap::new();
+    for key in PROMPTS {
+        if let Some(path) = section.text(key)?.filter(|path| !path.is_empty()) {
+            found.insert(key.to_owned(), PathBuf::from(path));
+        }
+    }
+    section.finish()?;
+    Ok(found)
 }
 
 /// `sip_ringing_interval`: 1 s, from 1 s to 60 s as in livekit/sip.

@@ -1,6 +1,5 @@
 //! An inbound call that livekit-server decides about: asked while the telephone waits, PINs as well.
 
-use super::company::Company;
 use super::desk::Desk;
 use super::inbound::{self, Early};
 use super::terms::{Terms, carriers};
@@ -266,9 +265,7 @@ impl Call {
             return self.wrong_pin(desk, "the PIN opens nothing");
         }
         self.take_rule(desk, rules);
-        self.waits_until = None;
-        self.company = Company::Nobody;
-        self.meet(desk);
+        self.meet_after_the_pin(desk);
     }
 
     /// It may not come in. A flood of such calls fills neither log nor records.

@@ -241,12 +241,20 @@ impl Call {
                 self.cdr.rule = rule;
                 self.destination = destination;
                 self.map_headers();
-                self.waits_until = None;
-                self.company = Company::Nobody;
-                self.meet(desk);
+                self.meet_after_the_pin(desk);
             }
             _ => self.wrong_pin(desk, "the PIN opens nothing"),
         }
+    }
+
+    /// The PIN was right: the caller is told, and goes on.
+    pub(super) fn meet_after_the_pin(&mut self, desk: &mut Desk) {
+        self.waits_until = None;
+        self.company = Company::Nobody;
+        if matches!(self.destination, Destination::Room { .. }) {
+            self.play(desk, PromptName::RoomJoin);
+        }
+        self.meet(desk);
     }
 
     pub(super) fn wrong_pin(&mut self, desk: &mut Desk, why: &str) {
@@ -295,7 +303,9 @@ impl Call {
             }
             Company::Pin(_) if whole => self.wait_for_a_key(desk),
             Company::Ringback(_) if whole => self.play(desk, PromptName::Ringback),
-            Company::Live if whole && self.handover_rings() => self.play(desk, PromptName::Ringback),
+            Company::Live if whole && (self.handover_rings() || self.is_alone()) => {
+                self.play(desk, PromptName::Ringback);
+            }
             _ => {}
         }
     }

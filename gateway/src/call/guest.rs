@@ -8,6 +8,7 @@ use super::company::Company;
 use super::desk::Desk;
 use super::terms::Terms;
 use super::{Call, State, words};
+use crate::prompts::PromptName;
 use bytes::Bytes;
 use livekit_protocol::SipCallStatus;
 use std::collections::BTreeMap;
@@ -50,6 +51,8 @@ pub(super) struct Guest {
     ready: bool,
     asked: bool,
     seat: Option<Box<dyn Seat>>,
+    /// The caller is answered and nobody could be heard yet: he hears ringing (`rooms.ringback`).
+    alone: bool,
     /// `PA_…`
     pub sid: String,
 }
@@ -70,6 +73,7 @@ impl Guest {
             ready: false,
             asked: false,
             seat: None,
+            alone: false,
             sid: String::new(),
         }
     }
@@ -181,6 +185,7 @@ impl Call {
         self.ends_at = desk.now + terms.longest.unwrap_or(longest).min(longest);
         let ringing = terms.ringing.unwrap_or(desk.config.limits.ringing);
         let mut guest = Guest::new(desk, Who { room, identity, name }, all, terms);
+        guest.alone = desk.config.rooms.ringback;
         guest.unanswered = unanswered;
         guest.ring_until = desk.now + ringing;
         if guest.unanswered.is_some() {
@@ -188,6 +193,9 @@ impl Call {
         }
         self.guest = Some(Box::new(guest));
         self.enter(desk);
+        if self.state == State::Up {
+            self.ring_back(desk);
+        }
     }
 
     /// Joins, or joins again under another identity.
@@ -211,6 +219,9 @@ impl Call {
                 let (identity, room) = (guest.identity.clone(), guest.room.clone());
                 self.entered(desk, "joined", &format!("{identity} joined room {room}, where {others} were"));
                 self.report(desk, SipCallStatus::ScsParticipantJoined);
+                if sip > 0 {
+                    self.has_company(desk);
+                }
                 if sip > 0 || desk.config.rooms.answer == Answer::WhenJoined {
                     self.somebody_is_there(desk);
                 }
@@ -225,9 +236,13 @@ impl Call {
             }
             Event::Hears { identity, codec, .. } => {
                 self.entered(desk, "hears", &format!("{identity}, {codec}"));
+                self.has_company(desk);
                 self.somebody_is_there(desk);
             }
-            Event::Others { sip, .. } if sip > 0 => self.somebody_is_there(desk),
+            Event::Others { sip, .. } if sip > 0 => {
+                self.has_company(desk);
+                self.somebody_is_there(desk);
+            }
             Event::Key { digit, .. } => self.key_of_the_room(desk, digit),
             Event::Rpc { from, id, method, payload, .. } => self.method(desk, &from, &id, &method, &payload),
             Event::Muted { muted, .. } => {
@@ -259,6 +274,25 @@ impl Call {
         }
     }
 
+    /// The caller is up and alone: ringing, again and again, until somebody can be heard.
+    pub(super) fn ring_back(&mut self, desk: &Desk) {
+        if self.is_alone() && self.prompts == 0 {
+            self.play(desk, PromptName::Ringback);
+        }
+    }
+
+    pub(super) fn is_alone(&self) -> bool {
+        self.guest.as_ref().is_some_and(|guest| guest.alone)
+    }
+
+    /// Somebody can be heard, or is another telephone.
+    fn has_company(&mut self, desk: &Desk) {
+        let Some(guest) = &mut self.guest else { return };
+        if std::mem::take(&mut guest.alone) && matches!(self.company, Company::Live) {
+            self.hush(desk);
+        }
+    }
+
     /// Whoever rings is answered now.
     fn somebody_is_there(&mut self, desk: &mut Desk) {
         let Some(guest) = &mut self.guest else { return };
@@ -282,6 +316,7 @@ impl Call {
 
     /// The call is up: everybody may know.
     pub(super) fn is_active(&mut self, desk: &Desk) {
+        self.ring_back(desk);
         self.set_status(desk, "active");
         self.report(desk, SipCallStatus::ScsActive);
         if let (Some(guest), Some(live)) = (&self.guest, &desk.live) {

@@ -27,7 +27,7 @@ pub fn transcribe(heard: &[i16]) -> Result<Vec<String>, String> {
 
 fn recognise(stt: &mut dyn Stt, generation: Generation, sound: &[i16]) -> Option<String> {
     stt.start(generation);
-    let sound = super::sound::at_rate(sound, RATE, stt.rate())?;
+    let sound = crate::wav::at_rate(sound, RATE, stt.rate())?;
     for frame in sound.chunks(stt.rate() as usize / 50) {
         stt.push(frame);
     }

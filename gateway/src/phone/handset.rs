@@ -123,7 +123,7 @@ impl Handset {
 
     /// What the far party said, mono at [`sound::RATE`], and when its first sound came after the answer.
     pub fn heard(&self) -> (Vec<i16>, Option<Time>) {
-        let heard = sound::at_rate(&self.heard, self.rate, sound::RATE).unwrap_or_default();
+        let heard = crate::wav::at_rate(&self.heard, self.rate, sound::RATE).unwrap_or_default();
         // The leg writes 20 ms every 20 ms from the 200 on: a place in what was heard is a time.
         let loud = self.heard.iter().position(|s| s.unsigned_abs() > AUDIBLE);
         (heard, loud.map(|n| Time::from_secs_f64(n as f64 / f64::from(self.rate))))
@@ -132,7 +132,7 @@ impl Handset {
 
 /// 20 ms with a person: what was heard goes to the loudspeaker, what the microphone has comes back.
 fn converse(card: &mut SoundCard, frame: &[i16], rate: u32) -> Vec<i16> {
-    for sample in sound::at_rate(frame, rate, sound::RATE).unwrap_or_default() {
+    for sample in crate::wav::at_rate(frame, rate, sound::RATE).unwrap_or_default() {
         // A full loudspeaker loses the newest.
         let _ = card.speak.push(sample);
     }

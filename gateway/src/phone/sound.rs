@@ -3,7 +3,6 @@
 
 use super::PhoneError;
 use std::path::Path;
-use trunkline_media::resample::Resampler;
 use trunkline_sip::Time;
 
 /// Rate of everything that is said here, in Hz.
@@ -94,47 +93,7 @@ fn is_loud(frame: &[i16]) -> bool {
 /// # Errors
 /// No WAV file of 16-bit samples at 8,000, 16,000 or 48,000 Hz.
 pub fn read(path: &Path) -> Result<Vec<i16>, PhoneError> {
-    let fault = |why: String| PhoneError::Wave { path: path.to_owned(), why };
-    let mut reader = hound::WavReader::open(path).map_err(|e| fault(e.to_string()))?;
-    let spec = reader.spec();
-    if spec.bits_per_sample != 16 || spec.sample_format != hound::SampleFormat::Int {
-        return Err(fault(format!("expected 16-bit samples, found {}-bit", spec.bits_per_sample)));
-    }
-    let channels = usize::from(spec.channels.max(1));
-    let samples: Result<Vec<i16>, _> = reader.samples::<i16>().step_by(channels).collect();
-    let samples = samples.map_err(|e| fault(e.to_string()))?;
-    at_rate(&samples, spec.sample_rate, RATE).ok_or_else(|| {
-        fault(format!(
-            "expected 8,000, 16,000 or 48,000 Hz, found {} Hz (sox {} -r 16000 out.wav)",
-            spec.sample_rate,
-            path.display()
-        ))
-    })
-}
-
-/// The same sound at another rate; `None`: not between these two.
-pub fn at_rate(samples: &[i16], from: u32, to: u32) -> Option<Vec<i16>> {
-    if from == to {
-        return Some(samples.to_vec());
-    }
-    if from == 48_000 {
-        // Three samples become one; the mean is filter enough for a voice.
-        let third: Vec<i16> = samples
-            .chunks(3)
-            .map(|c| {
-                (c.iter().map(|s| i32::from(*s)).sum::<i32>() / i32::try_from(c.len()).unwrap_or(3)) as i16
-            })
-            .collect();
-        return at_rate(&third, 16_000, to);
-    }
-    let mut resampler = Resampler::new(from, to).ok()?;
-    let mut out = Vec::with_capacity(samples.len() * to as usize / from as usize + 64);
-    let mut piece = vec![0; to as usize / 50];
-    for frame in samples.chunks(from as usize / 50) {
-        let count = resampler.process(frame, &mut piece);
-        out.extend(piece.iter().take(count));
-    }
-    Some(out)
+    crate::wav::read(path, RATE).map_err(|why| PhoneError::Wave { path: path.to_owned(), why })
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::call::CallGate;
 use crate::call::{Calls, House, LookUp};
 use crate::control::{CallEvent, Request, server, socket};
 use crate::load::Load;
-use crate::prompts::PromptShelf;
+use crate::prompts::{PromptError, PromptShelf};
 use crate::transport::{BindError, Listen, Sockets, TcpLimits};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -77,6 +77,8 @@ pub(super) enum StartError {
     Roots { path: PathBuf, source: std::io::Error },
     #[error("the load cannot be watched: {0}")]
     Load(std::io::Error),
+    #[error(transparent)]
+    Prompts(#[from] PromptError),
     #[error("no randomness from the kernel: {0}")]
     Random(getrandom::Error),
 }
@@ -111,7 +113,7 @@ pub(super) async fn start(config: Config, file: &str) -> Result<Program, StartEr
     let dialogue = Arc::new(dialogue(&config)?);
     let (agents, agent_events) = AgentHost::start(config.agent.sessions, wake())?;
     let agents = Arc::new(agents);
-    let prompts = PromptShelf::new();
+    let prompts = PromptShelf::with_files(&config.prompts)?;
     speak_ahead(&agents, &dialogue, &prompts);
 
     let (events, _) = broadcast::channel::<CallEvent>(WATCHED);

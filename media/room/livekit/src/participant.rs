@@ -39,6 +39,8 @@ const AGAIN: Duration = Duration::from_millis(500);
 /// A path that gives no sign of life for so long is not one that hiccuped.
 const PATH: Duration = Duration::from_secs(4);
 const FRAME: Duration = Duration::from_millis(20);
+/// An answer is with whoever asked, within this.
+const HEARD: Duration = Duration::from_millis(150);
 
 /// What the gateway wants of a participant.
 #[derive(Debug)]
@@ -142,6 +144,8 @@ struct Life {
     media_by: Option<Instant>,
     path_lost: Option<Instant>,
     muted: bool,
+    /// When a room method was answered last.
+    said_at: Option<Instant>,
 }
 
 impl Life {
@@ -197,6 +201,7 @@ impl Life {
             media_by: Some(Instant::now() + MEDIA),
             path_lost: None,
             muted: false,
+            said_at: None,
         };
         let room_sid = life.joined(&joined);
         let (others, sip) = life.people.counts();
@@ -380,6 +385,10 @@ impl Life {
     }
 
     async fn leave(&mut self, reason: i32) -> Turn {
+        // Who leaves takes his words along: the server drops data of somebody who is gone.
+        if let Some(heard) = self.said_at.map(|said| said + HEARD) {
+            tokio::time::sleep_until(heard.into()).await;
+        }
         self.signal.leave(reason).await;
         Turn::Over(reason)
     }
@@ -412,7 +421,10 @@ impl Life {
                     self.order(Order::Data(packet));
                 }
             }
-            Wish::Answer { id, to, answer } => self.order(Order::Data(data::answer(&id, &to, answer))),
+            Wish::Answer { id, to, answer } => {
+                self.order(Order::Data(data::answer(&id, &to, answer)));
+                self.said_at = Some(Instant::now());
+            }
             Wish::Leave(why) => return Err(self.leave(reason_of(why)).await),
         }
         Ok(())

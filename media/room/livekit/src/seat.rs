@@ -45,6 +45,17 @@ impl RoomSeat {
     }
 }
 
+impl Drop for RoomSeat {
+    fn drop(&mut self) {
+        // The answer to whoever ended the call is still owed.
+        while let Ok(order) = self.orders.try_recv() {
+            if matches!(order, Order::Data(_)) {
+                self.line.obey(order);
+            }
+        }
+    }
+}
+
 impl Company for RoomSeat {
     fn hear(&mut self, _now: Duration, far: &[i16]) {
         while let Ok(order) = self.orders.try_recv() {
