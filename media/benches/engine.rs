@@ -128,5 +128,6 @@ fn session(to: u16) -> Session {
         comfort_noise: false,
         ptime_ms: 20,
         direction: Direction::SendRecv,
+        security: None,
     }
 }

@@ -77,6 +77,7 @@ impl Hall {
             comfort_noise: false,
             ptime_ms: 20,
             direction: Direction::SendRecv,
+            security: None,
         };
         let samples = codec.rate() as usize / 50;
         let frame: Vec<i16> = (0..samples).map(|n| ((n as f64 * 0.3).sin() * 8_000.0) as i16).collect();

@@ -61,6 +61,8 @@ pub enum LegEvent {
     Latched { source: SocketAddr, announced: Option<SocketAddr> },
     /// A key, once, at its end (RFC 4733) or when it is sure (in-band).
     Dtmf { digit: char, length: Duration, how: DtmfHow },
+    /// SRTP: packets from where the peer is are not authentic; told once a call.
+    Unauthentic { source: SocketAddr },
     /// No packet for this long, and the peer is not on hold.
     MediaTimeout { silent: Duration },
     /// The prompt is over (`whole`), or was replaced or stopped.
@@ -88,6 +90,12 @@ pub struct LegReport {
     pub duplicate: u64,
     /// Refused: not from the peer, no RTP, an unknown payload type.
     pub strangers: u64,
+    /// SRTP: with a wrong tag, from anybody; these are among the strangers.
+    #[serde(default)]
+    pub unauthentic: u64,
+    /// SRTP: came again, or too late to tell; these are among the strangers.
+    #[serde(default)]
+    pub replayed: u64,
     /// Interarrival jitter at the end (RFC 3550 §6.4.1), milliseconds.
     pub jitter_ms: f32,
     /// Largest jitter of the call, milliseconds.

@@ -1,5 +1,6 @@
 //! What two ends agreed on: the session that offer and answer lead to, and that a leg runs.
 
+use crate::srtp::Security;
 use std::net::SocketAddr;
 
 /// The codecs of a SIP leg.
@@ -111,4 +112,6 @@ pub struct Session {
     pub ptime_ms: u8,
     /// Which way.
     pub direction: Direction,
+    /// The keys of SRTP; `None`: in the clear.
+    pub security: Option<Box<Security>>,
 }

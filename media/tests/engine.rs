@@ -104,6 +104,7 @@ fn session(codec: Codec, port: u16) -> Session {
         comfort_noise: false,
         ptime_ms: 20,
         direction: Direction::SendRecv,
+        security: None,
     }
 }
 

@@ -81,6 +81,7 @@ fn session(codec: Codec, ptime_ms: u8, peer: u8) -> Session {
         comfort_noise: true,
         ptime_ms,
         direction: Direction::SendRecv,
+        security: None,
     }
 }
 

@@ -37,6 +37,22 @@ impl Baresip {
         Self::start(crate::free_port(), speech, seconds, "PCMU/8000/1", "udp", &account, &["-e", &dial])
     }
 
+    /// The same in PCMU, with its sound encrypted as `mediaenc` has it: `srtp` offers keys in RTP/AVP, `srtp-mand`
+    /// RTP/SAVP.
+    #[must_use]
+    pub fn call_encrypted(uri: &str, speech: &Path, seconds: u32, mediaenc: &str) -> Self {
+        let account = format!(";mediaenc={mediaenc}");
+        let dial = format!("/dial {uri}");
+        Self::start(crate::free_port(), speech, seconds, "PCMU/8000/1", "udp", &account, &["-e", &dial])
+    }
+
+    /// The same, for a call that it answers.
+    #[must_use]
+    pub fn answer_encrypted(port: u16, speech: &Path, seconds: u32, mediaenc: &str) -> Self {
+        let account = format!(";answermode=auto;mediaenc={mediaenc}");
+        Self::start(port, speech, seconds, "PCMU/8000/1", "udp", &account, &[])
+    }
+
     /// Answers calls at this port of loopback, speaks `speech`, and ends after `seconds`.
     #[must_use]
     pub fn answer(port: u16, speech: &Path, seconds: u32) -> Self {
@@ -100,7 +116,7 @@ fn config(folder: &Path, port: u16, speech: &Path) -> String {
         "sip_listen 127.0.0.1:{port}\naudio_player aufile,{heard}\naudio_source aufile,{speech}\naudio_alert aufile,{heard}\n\
              audio_level no\nausrc_srate 8000\nauplay_srate 8000\nausrc_format s16\nauplay_format s16\nausrc_channels 1\nauplay_channels 1\n\
              rtp_ports {media}-{end}\nrtcp_mux no\njitter_buffer_delay 2-5\n\
-             module_path /usr/lib/baresip/modules\nmodule stdio.so\nmodule g711.so\nmodule g722.so\nmodule opus.so\nmodule aufile.so\nmodule sndfile.so\n\
+             module_path /usr/lib/baresip/modules\nmodule stdio.so\nmodule g711.so\nmodule g722.so\nmodule opus.so\nmodule aufile.so\nmodule sndfile.so\nmodule srtp.so\n\
              module_tmp uuid.so\nmodule_tmp account.so\nmodule_app menu.so\nsnd_path {folder}\n",
         heard = folder.join("heard.wav").display(),
         speech = speech.display(),

@@ -143,6 +143,7 @@ fn leg(codec: Codec, payload_type: u8) -> Leg {
         comfort_noise: true,
         ptime_ms: 20,
         direction: Direction::SendRecv,
+        security: None,
     };
     let (initial, timeout) = (Duration::from_secs(30), Duration::from_secs(15));
     let config = LegConfig {

@@ -110,7 +110,8 @@ impl<'a> Fields<'a> {
     /// SRTP or not.
     pub(super) fn media(&mut self) -> Result<MediaTerms, ImportError> {
         let encryption = match self.word("media_encryption")?.as_deref() {
-            None | Some("SIP_MEDIA_ENCRYPT_DISABLE" | "0") => None,
+            None => None,
+            Some("SIP_MEDIA_ENCRYPT_DISABLE" | "0") => Some(Encryption::Disable),
             Some("SIP_MEDIA_ENCRYPT_ALLOW" | "1") => Some(Encryption::Allow),
             Some("SIP_MEDIA_ENCRYPT_REQUIRE" | "2") => Some(Encryption::Require),
             Some(_) => {

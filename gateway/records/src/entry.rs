@@ -59,6 +59,8 @@ pub struct Cdr {
     /// Who ended it and why, as a sentence.
     pub end: String,
     pub codec: Option<String>,
+    /// SRTP: the crypto suite; `None`: in the clear.
+    pub encryption: Option<String>,
     /// The leg's figures.
     pub media: Option<serde_json::Value>,
     /// Path of the recording.

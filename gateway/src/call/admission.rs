@@ -5,6 +5,7 @@ use super::desk::Desk;
 use super::terms::Terms;
 use super::{Caller, Counted, Destination};
 use trunkline_dialplan::{Evaluation, Facts, Plan, Verdict, evaluate};
+use trunkline_media::sdp::Encryption;
 use trunkline_sip::auth::Verdict as Proof;
 use trunkline_sip::message::HeaderName;
 use trunkline_sip::{Extra, Flow, Message};
@@ -27,6 +28,7 @@ pub(super) struct Taken {
     pub rule: Option<String>,
     pub destination: Destination,
     pub counted: Counted,
+    pub encryption: Encryption,
     /// Why, for the timeline.
     pub why: String,
 }
@@ -75,15 +77,13 @@ pub(super) fn admit(desk: &mut Desk, invite: &Message, flow: &Flow, caller: &mut
         }
         verdict => destination(&desk.plan, verdict),
     };
-    if requires_encryption(&desk.plan, trunk.as_deref(), rule.as_deref()) {
-        return Admission::Refused { status: 488, why: NO_SRTP.to_owned(), trunk };
-    }
+    let encryption = encryption(&desk.plan, trunk.as_deref(), rule.as_deref());
     let source = caller.source;
     let entry = trunk.as_ref().and_then(|id| desk.plan.trunks.iter().find(|t| t.id == *id));
     match desk.limiter.admit(desk.now, entry, source) {
         Ok(()) => {
             let counted = Counted { trunk: trunk.clone(), source };
-            Admission::Taken(Taken { trunk, rule, destination, counted, why })
+            Admission::Taken(Taken { trunk, rule, destination, counted, encryption, why })
         }
         Err(refusal) => Admission::Busy {
             status: refusal.status,
@@ -124,14 +124,21 @@ pub(super) fn destination(plan: &Plan, verdict: Verdict) -> (Option<String>, Opt
 }
 
 /// What a call is told that may only be had with SRTP.
-pub(super) const NO_SRTP: &str = "its trunk or rule requires SRTP, which is not served in this version";
+pub(super) const NO_SRTP: &str = "its trunk or rule requires SRTP, and the call is not encrypted";
 
-/// Does the trunk or the rule want SRTP or nothing? Whoever asks for it must not be heard without it.
-pub(super) fn requires_encryption(plan: &Plan, trunk: Option<&str>, rule: Option<&str>) -> bool {
+/// Whether a call through this trunk, under this rule, is encrypted. Either may require it; else the rule's word
+/// counts before the trunk's. Where neither says anything, a caller who offers SRTP has it.
+pub(super) fn encryption(plan: &Plan, trunk: Option<&str>, rule: Option<&str>) -> Encryption {
     let trunk = plan.trunks.iter().find(|entry| Some(entry.id.as_str()) == trunk);
     let rule = plan.rules.iter().find(|entry| Some(entry.id.as_str()) == rule);
-    trunk.is_some_and(|trunk| trunk.media.requires_encryption())
-        || rule.is_some_and(|rule| rule.media.requires_encryption())
+    let said = [rule.map(|rule| &rule.media), trunk.map(|trunk| &trunk.media)];
+    if said.iter().flatten().any(|media| media.requires_encryption()) {
+        return Encryption::Require;
+    }
+    match said.into_iter().flatten().find_map(|media| media.encryption) {
+        Some(trunkline_dialplan::Encryption::Disable) => Encryption::Disable,
+        Some(_) | None => Encryption::Allow,
+    }
 }
 
 /// Why the trunk and the rule that took a call did.

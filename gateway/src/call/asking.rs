@@ -2,11 +2,13 @@
 
 use super::desk::Desk;
 use super::inbound::{self, Early};
+use super::media::Media;
 use super::terms::{Terms, carriers};
 use super::{Call, Caller, Counted, Destination, State, admission};
 use crate::authority::{Ask, Question, Said};
 use livekit_protocol::SipCallStatus;
 use std::sync::Arc;
+use trunkline_media::sdp::Encryption;
 use trunkline_psrpc::{
     DispatchResult, EvaluateSipDispatchRulesRequest, EvaluateSipDispatchRulesResponse,
     GetSipTrunkAuthenticationRequest, GetSipTrunkAuthenticationResponse, PsrpcError, SipCall, SipUri, code,
@@ -214,14 +216,13 @@ impl Call {
             DispatchResult::RequestPin => {
                 self.open_now(desk);
                 self.destination = Destination::PinDesk;
+                self.encryption = encryption(rules);
                 self.described(desk, |call, desk, sdp| call.answer(desk, sdp, &[]));
-            }
-            DispatchResult::Accept if wants_encryption(rules) => {
-                self.turn_away(desk, 488, admission::NO_SRTP, None);
             }
             DispatchResult::Accept => {
                 self.open_now(desk);
                 self.take_rule(desk, rules);
+                self.encryption = encryption(rules);
                 self.described(desk, |call, desk, sdp| call.let_in(desk, sdp));
             }
         }
@@ -261,8 +262,11 @@ impl Call {
     }
 
     fn told_after_the_pin(&mut self, desk: &mut Desk, rules: &EvaluateSipDispatchRulesResponse) {
-        if rules.verdict() != DispatchResult::Accept || wants_encryption(rules) {
+        if rules.verdict() != DispatchResult::Accept {
             return self.wrong_pin(desk, "the PIN opens nothing");
+        }
+        if encryption(rules) == Encryption::Require && !self.media.as_ref().is_some_and(Media::is_encrypted) {
+            return self.wrong_pin(desk, admission::NO_SRTP);
         }
         self.take_rule(desk, rules);
         self.meet_after_the_pin(desk);
@@ -316,8 +320,8 @@ impl Call {
     }
 }
 
-/// SRTP or nothing: whoever asks for it must not be heard without it.
-fn wants_encryption(rules: &EvaluateSipDispatchRulesResponse) -> bool {
+/// Whether livekit-server wants the call encrypted.
+fn encryption(rules: &EvaluateSipDispatchRulesResponse) -> Encryption {
     let media = rules.media.as_ref().and_then(|media| media.encryption);
-    super::terms::requires_encryption(media, rules.media_encryption)
+    super::terms::encryption(media, rules.media_encryption)
 }

@@ -92,12 +92,31 @@ impl Wire {
             self.local = flow.local.to_string();
             self.remote = flow.remote.to_string();
         }
+        let mut text = text(bytes);
+        hide_master_keys(&mut text);
         What::Sip {
             sent,
             transport: flow.transport.as_str().to_owned(),
             local: self.local.clone(),
             remote: self.remote.clone(),
-            text: text(bytes),
+            text,
+        }
+    }
+}
+
+/// The SRTP keys of SDP (RFC 4568) stay unknown: whoever reads the timeline, or has its pcap, is not to decrypt
+/// the sound. At the same length.
+fn hide_master_keys(text: &mut String) {
+    let mut from = 0;
+    while let Some(at) = text.get(from..).and_then(|rest| rest.find(':')) {
+        from += at + 1;
+        let (before, key) = text.split_at(from);
+        let method = before.len().checked_sub("inline:".len()).and_then(|start| before.get(start..));
+        if method.is_some_and(|method| method.eq_ignore_ascii_case("inline:")) {
+            let key = key.split(['|', ' ', ';', '\r', '\n']).next().unwrap_or_default();
+            let hidden = "x".repeat(key.len());
+            text.replace_range(from..from + hidden.len(), &hidden);
+            from += hidden.len();
         }
     }
 }
@@ -145,6 +164,20 @@ mod tests {
         super::hide_key(&mut what);
         let What::Sip { text, .. } = what else { panic!("a message") };
         assert!(text.ends_with("CSeq: 2 INFO\r\n\r\nSignal=x\r\nDuration=xxx\r\n"), "{text}");
+    }
+
+    #[test]
+    fn the_srtp_keys_of_a_description_are_hidden() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 5060));
+        let flow = Flow { transport: Transport::Udp, local: address, remote: address, connection: None };
+        let message = b"INVITE sip:1@h SIP/2.0\r\n\r\nm=audio 1 RTP/SAVP 0\r\n\
+            a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:SECRET+/1|2^20|1:4\r\na=crypto:2 X INLINE:SECRET2;inline:SECRET3\r\n\
+            a=crypto:3 Y inline:SECRET\xff4";
+        let What::Sip { text, .. } = super::Wire::default().sip(false, &flow, message) else {
+            panic!("a message")
+        };
+        assert!(!text.contains("SECRET"), "{text}");
+        assert!(text.contains("AES_CM_128_HMAC_SHA1_80 inline:xxxxxxxxx|2^20|1:4\r\n"), "{text}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use tracing::info;
 use trunkline_agent::host::{AgentInput, SessionConfig, SessionId};
 use trunkline_media::event::{LegCommand, LegId};
 use trunkline_media::port::{AudioPort, audio_port};
+use trunkline_media::sdp::Encryption;
 use trunkline_media::session::Codec;
 use trunkline_records::What;
 use trunkline_room::{Participant, ParticipantId, Room};
@@ -234,7 +235,9 @@ impl Call {
         match evaluation.verdict {
             trunkline_dialplan::Verdict::Room { .. } | trunkline_dialplan::Verdict::Agent { .. } => {
                 let (trunk, rule, destination) = admission::destination(&desk.plan, evaluation.verdict);
-                if admission::requires_encryption(&desk.plan, trunk.as_deref(), rule.as_deref()) {
+                let encryption = admission::encryption(&desk.plan, trunk.as_deref(), rule.as_deref());
+                if encryption == Encryption::Require && !self.media.as_ref().is_some_and(Media::is_encrypted)
+                {
                     return self.wrong_pin(desk, admission::NO_SRTP);
                 }
                 self.decided(desk, "the PIN is right", &why);

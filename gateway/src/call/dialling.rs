@@ -51,12 +51,6 @@ pub(super) fn begin(desk: &mut Desk, order: Box<Order>, answer: Answerer) -> Opt
             return None;
         }
     };
-    let media = order.media.as_ref().and_then(|media| media.encryption);
-    if super::terms::requires_encryption(media, order.media_encryption) {
-        let why = "the trunk requires SRTP, which is not served in this version";
-        answer(Err(PsrpcError::new(code::FAILED_PRECONDITION, why)));
-        return None;
-    }
     if desk.live.is_none() {
         answer(Err(PsrpcError::new(
             code::FAILED_PRECONDITION,
@@ -154,7 +148,9 @@ impl Dialling {
 
     fn invite(&self, desk: &mut Desk, flow: Flow) -> Result<(CallHandle, Media), PsrpcError> {
         let failed = |why: String| PsrpcError::new(code::UNAVAILABLE, why);
-        let mut media = Media::reserve(desk, &flow).map_err(|no| failed(no.why))?;
+        let said = self.order.media.as_ref().and_then(|media| media.encryption);
+        let encryption = super::terms::encryption(said, self.order.media_encryption);
+        let mut media = Media::reserve(desk, &flow, encryption).map_err(|no| failed(no.why))?;
         let offer = media.talks.offer(Direction::SendRecv);
         let order = &self.order;
         let invite = Invite {

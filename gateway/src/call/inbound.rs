@@ -10,6 +10,7 @@ use bytes::Bytes;
 use std::sync::Arc;
 use tracing::{info, warn};
 use trunkline_config::Answer;
+use trunkline_media::sdp::Encryption;
 use trunkline_media::session::Direction;
 use trunkline_records::{Cdr, What};
 use trunkline_sip::message::Escaped;
@@ -90,6 +91,7 @@ fn take(
     call.cdr.trunk = taken.trunk;
     call.cdr.rule = taken.rule;
     call.counted = Some(taken.counted);
+    call.encryption = taken.encryption;
     call.destination = taken.destination;
     call.map_headers();
     call.cdr.destination = call.destination.of_cdr();
@@ -165,6 +167,7 @@ impl Call {
             cdr,
             counted: None,
             media: None,
+            encryption: Encryption::Disable,
             awaits_report: false,
             destination: Destination::PinDesk,
             company: Company::Nobody,
@@ -218,7 +221,7 @@ impl Call {
                 why: format!("agent.sessions is reached: {sessions} are up"),
             });
         }
-        self.media = Some(Media::reserve(desk, flow)?);
+        self.media = Some(Media::reserve(desk, flow, self.encryption)?);
         let Some(media) = &mut self.media else {
             return Err(NoMedia { status: 500, why: "the call has no media".into() });
         };

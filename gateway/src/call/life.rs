@@ -151,6 +151,12 @@ impl Call {
                 let why = format!("SDP announced {announced}; sound comes from {source} and goes there now");
                 self.decided(desk, "symmetric RTP", &why);
             }
+            LegEvent::Unauthentic { source } => {
+                self.fault(
+                    desk,
+                    &format!("SRTP packets from {source} are not authentic: they are not of the keys of SDP"),
+                );
+            }
             LegEvent::Dtmf { digit, length, how } => {
                 let way = if how == DtmfHow::Inband { Way::Tone } else { Way::Event };
                 self.pressed(desk, digit, length, way);

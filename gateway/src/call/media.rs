@@ -4,8 +4,9 @@ use super::Call;
 use super::desk::Desk;
 use trunkline_media::engine::{EngineError, InbandDtmf, LegConfig, Reservation};
 use trunkline_media::event::{LegCommand, LegId};
-use trunkline_media::sdp::{OfferAnswer, SdpError};
+use trunkline_media::sdp::{Encryption, OfferAnswer, SdpError};
 use trunkline_media::session::{Direction, Session};
+use trunkline_media::srtp::{KeySource, Security};
 use trunkline_records::What;
 use trunkline_sip::Flow;
 
@@ -43,15 +44,23 @@ impl From<SdpError> for NoMedia {
 }
 
 impl Media {
-    /// Binds a pair of ports for a call over this flow.
+    /// Binds a pair of ports for a call over this flow, which is encrypted or not as this says.
     ///
     /// # Errors
-    /// No port is free, or none can be bound.
-    pub fn reserve(desk: &mut Desk, flow: &Flow) -> Result<Self, NoMedia> {
+    /// No port is free, or none can be bound; or the system has no random numbers for a key.
+    pub fn reserve(desk: &mut Desk, flow: &Flow, encryption: Encryption) -> Result<Self, NoMedia> {
         let seat = desk.engine.reserve(desk.media_address(flow.local))?;
         let preferences = desk.preferences.clone();
         let origin = desk.random();
-        let talks = OfferAnswer::new(flow.local.ip().to_canonical(), seat.port(), origin, preferences);
+        let mut talks = OfferAnswer::new(flow.local.ip().to_canonical(), seat.port(), origin, preferences);
+        if encryption != Encryption::Disable {
+            let mut chance = [0; 32];
+            getrandom::fill(&mut chance).map_err(|error| NoMedia {
+                status: 503,
+                why: format!("no random numbers for an SRTP key: {error}"),
+            })?;
+            talks.encrypt(encryption, KeySource::new(&chance));
+        }
         Ok(Self { talks, seat: Seat::Reserved(seat), session: None })
     }
 
@@ -61,6 +70,11 @@ impl Media {
             Seat::Leg(leg) => Some(leg),
             _ => None,
         }
+    }
+
+    /// Is it agreed to be SRTP?
+    pub fn is_encrypted(&self) -> bool {
+        self.session.as_ref().is_some_and(|session| session.security.is_some())
     }
 
     /// What is agreed.
@@ -95,6 +109,7 @@ impl Call {
             desk.of_leg.insert(leg, self.serial);
         }
         self.cdr.codec = Some(session.codec.name().to_owned());
+        self.cdr.encryption = session.security.as_deref().map(suite);
         desk.chronicle.note(desk.now, &self.id, What::Media { text: described(&session) });
         let sends = session.direction.sends();
         let sent = media.session.replace(session).map(|before| before.direction.sends());
@@ -157,6 +172,10 @@ fn leg_config(desk: &Desk, session: Session) -> LegConfig {
     }
 }
 
+fn suite(security: &Security) -> String {
+    security.suite().name().to_owned()
+}
+
 /// `PCMU/0, 20 ms, sendrecv, to 192.0.2.1:4000, telephone-event 101` for the timeline.
 fn described(session: &Session) -> String {
     let mut text = format!("{}/{}, {} ms, ", session.codec.name(), session.payload_type, session.ptime_ms);
@@ -169,6 +188,10 @@ fn described(session: &Session) -> String {
     match session.remote {
         Some(remote) => text.push_str(&format!(", to {remote}")),
         None => text.push_str(", the peer gave no address"),
+    }
+    match &session.security {
+        Some(security) => text.push_str(&format!(", encrypted with {}", security.suite().name())),
+        None => text.push_str(", not encrypted"),
     }
     match session.dtmf {
         Some((number, _)) => text.push_str(&format!(", telephone-event {number}")),

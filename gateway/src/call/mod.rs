@@ -46,6 +46,7 @@ use company::Company;
 use media::Media;
 use std::net::IpAddr;
 use std::sync::Arc;
+use trunkline_media::sdp::Encryption;
 use trunkline_records::Cdr;
 use trunkline_sip::{CallHandle, Time};
 
@@ -106,6 +107,8 @@ struct Call {
     /// What the limiter counted it under; `None`: it was not counted.
     counted: Option<Counted>,
     media: Option<Media>,
+    /// Whether its sound is to be encrypted, before there is any.
+    encryption: Encryption,
     /// The leg is closed, and its last figures are on their way.
     awaits_report: bool,
     destination: Destination,

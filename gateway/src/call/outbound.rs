@@ -4,6 +4,7 @@ use super::desk::{Desk, Errand, LookUp};
 use super::media::Media;
 use super::{Call, Caller, Destination, State, chronicle};
 use bytes::Bytes;
+use trunkline_media::sdp::Encryption;
 use trunkline_media::session::Direction;
 use trunkline_records::Cdr;
 use trunkline_sip::message::{Scheme, Uri, text};
@@ -42,7 +43,7 @@ pub(super) fn look_up(desk: &mut Desk, from: u64, to: &str) {
 /// # Errors
 /// Why it cannot be placed; a sentence.
 pub(super) fn place(desk: &mut Desk, near: &Call, to: &str, flow: Flow) -> Result<Box<Call>, String> {
-    let mut media = Media::reserve(desk, &flow).map_err(|no| no.why)?;
+    let mut media = Media::reserve(desk, &flow, Encryption::Disable).map_err(|no| no.why)?;
     let offer = media.talks.offer(Direction::SendRecv);
     let host = flow.local;
     let name =

@@ -59,6 +59,7 @@ impl Call {
             ended_at_ns: self.cdr.ended.map(nanoseconds).unwrap_or_default(),
             error: if self.cdr.status >= 300 { self.cdr.end.clone() } else { String::new() },
             audio_codec: self.cdr.codec.clone().unwrap_or_default(),
+            media_encryption: self.cdr.encryption.clone().unwrap_or_default(),
             ..SipCallInfo::default()
         }
     }

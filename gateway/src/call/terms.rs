@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use trunkline_dialplan::{DispatchRule, IncludeHeaders, Trunk};
+use trunkline_media::sdp::Encryption;
 use trunkline_psrpc::{EvaluateSipDispatchRulesResponse, InternalCreateSipParticipantRequest, Span};
 use trunkline_sip::message::Message;
 use trunkline_sip::{Extra, Time};
@@ -188,8 +189,11 @@ fn short(value: &str) -> String {
     value.chars().filter(|c| !c.is_control()).take(LONGEST_VALUE).collect()
 }
 
-/// `SIPMediaEncryption` of a call: the newer field first.
-pub(super) fn requires_encryption(media: Option<i32>, older: i32) -> bool {
-    const REQUIRE: i32 = 2;
-    media.unwrap_or(older) == REQUIRE
+/// `SIPMediaEncryption` of a call: the newer field first. A number that is not known is taken for the strictest.
+pub(super) fn encryption(media: Option<i32>, older: i32) -> Encryption {
+    match media.unwrap_or(older) {
+        0 => Encryption::Disable,
+        1 => Encryption::Allow,
+        _ => Encryption::Require,
+    }
 }

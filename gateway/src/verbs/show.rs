@@ -69,6 +69,12 @@ fn figures(cdr: &Cdr) -> String {
     let Some(media) = &cdr.media else { return String::new() };
     let number = |key: &str| media.get(key).and_then(Value::as_f64);
     let mut text = format!("\nmedia       {}", Shown(cdr.codec.as_deref().unwrap_or("?")));
+    match &cdr.encryption {
+        Some(suite) => {
+            let _ = write!(text, ", encrypted ({})", Shown(suite));
+        }
+        None => text.push_str(", not encrypted"),
+    }
     if let (Some(received), Some(sent), Some(lost)) = (number("received"), number("sent"), number("lost")) {
         let all = received + lost;
         let share = if all > 0.0 { lost * 100.0 / all } else { 0.0 };
@@ -139,7 +145,7 @@ mod tests {
                  +2.500  # caller pressed 5 (rfc4733, 100 ms)\n    \
                  +3.000  \u{201c} caller: good\\u{a}bye\n\
              \n\
-             media       PCMU, 349 packets in, 350 out, 1 lost (0.29 %), jitter 1.2 ms, MOS 4.38\n"
+             media       PCMU, not encrypted, 349 packets in, 350 out, 1 lost (0.29 %), jitter 1.2 ms, MOS 4.38\n"
         );
     }
 

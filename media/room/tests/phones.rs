@@ -65,6 +65,7 @@ fn config(codec: Codec, to: u16, company: LegPort) -> LegConfig {
         comfort_noise: false,
         ptime_ms: 20,
         direction: Direction::SendRecv,
+        security: None,
     };
     LegConfig {
         session,

@@ -9,9 +9,8 @@ mod thread;
 
 pub use crate::leg::{InbandDtmf, LegConfig};
 
-use crate::codec::CodecError;
 use crate::event::{LegCommand, LegEvent, LegId};
-use crate::leg::{Leg, Seed};
+use crate::leg::{Leg, LegError, Seed};
 use crate::ports::{Pair, PortError, PortPool};
 use crate::record::Recorder;
 use seat::Seat;
@@ -56,9 +55,9 @@ pub enum EngineError {
     /// A thread could not be started.
     #[error("cannot start a media thread: {0}")]
     Thread(std::io::Error),
-    /// A codec could not be set up (out of memory).
-    #[error("cannot set up a codec: {0}")]
-    Codec(#[from] CodecError),
+    /// A leg could not be set up (out of memory).
+    #[error(transparent)]
+    Leg(#[from] LegError),
     /// The system gives no random numbers, without which an SSRC could be guessed.
     #[error("no random numbers for an SSRC: {0}")]
     Random(getrandom::Error),
@@ -179,7 +178,7 @@ impl Engine {
     /// Makes a leg of it. It sends from its next tick on, silence if it has no company.
     ///
     /// # Errors
-    /// [`EngineError::Busy`], [`EngineError::Codec`] or [`EngineError::Random`]; the ports are back then.
+    /// [`EngineError::Busy`], [`EngineError::Leg`] or [`EngineError::Random`]; the ports are back then.
     pub fn open(&self, reservation: Reservation, config: LegConfig) -> Result<LegId, EngineError> {
         let count = self.threads.len() as u64;
         let (index, thread) = self
@@ -193,8 +192,9 @@ impl Engine {
         let seat = Box::new(Seat::new(id, leg, reservation.pair));
         // Counted before it is sent: the thread takes it off when the leg is closed.
         thread.legs.fetch_add(1, Ordering::Relaxed);
-        let sent = thread.commands.as_ref().map(|commands| commands.try_send(Command::Open(seat)));
-        if let Some(Ok(())) = sent {
+        let sent =
+            thread.commands.as_ref().is_some_and(|commands| commands.try_send(Command::Open(seat)).is_ok());
+        if sent {
             return Ok(id);
         }
         thread.legs.fetch_sub(1, Ordering::Relaxed);

@@ -17,6 +17,7 @@ mod keys;
 mod outbound;
 mod prompt;
 mod report;
+mod secured;
 mod watch;
 
 pub use config::{InbandDtmf, LegConfig, Seed};
@@ -29,13 +30,15 @@ use crate::latch::{Latch, Verdict};
 use crate::port::LegPort;
 use crate::record::Tape;
 use crate::rtcp::MAX_COMPOUND;
-use crate::rtp::{RtpPacket, RtpSender, is_rtcp};
+use crate::rtp::{RtpPacket, RtpSender};
 use crate::session::Session;
+use crate::srtp::NoCipher;
 use company::AtPort;
 use control::Control;
 use keys::{KeyFrame, KeysHeard, KeysSent};
 use outbound::Outbound;
 use prompt::Playing;
+use secured::{Refused, Secured, Unchanged};
 use std::net::SocketAddr;
 use std::time::Duration;
 use watch::Watch;
@@ -52,6 +55,10 @@ pub trait Sink {
     fn rtp(&mut self, to: SocketAddr, datagram: &[u8]);
     /// From the RTCP port.
     fn rtcp(&mut self, to: SocketAddr, datagram: &[u8]);
+    /// RTCP from the RTP port (RFC 5761).
+    fn muxed(&mut self, to: SocketAddr, datagram: &[u8]) {
+        self.rtp(to, datagram);
+    }
 }
 
 /// What a datagram was.
@@ -63,6 +70,17 @@ pub enum Received {
     Ours,
     /// Not of the call.
     Stranger,
+}
+
+/// Why a leg cannot begin.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum LegError {
+    /// Of the codec.
+    #[error("cannot set up a codec: {0}")]
+    Codec(#[from] CodecError),
+    /// Of SRTP.
+    #[error(transparent)]
+    Cipher(#[from] NoCipher),
 }
 
 /// One leg.
@@ -78,6 +96,9 @@ pub struct Leg {
     playing: Option<Playing>,
     tape: Option<Tape>,
     watch: Watch,
+    /// Encrypted, if it is; a box, as it is taken out and put back around each turn.
+    secured: Option<Box<Secured>>,
+    refused: Refused,
     strangers: u64,
     overrun: u64,
 }
@@ -92,11 +113,14 @@ impl Leg {
     /// A leg that begins at `now`.
     ///
     /// # Errors
-    /// The codec could not be set up, for lack of memory.
-    pub fn new(config: LegConfig, seed: &Seed, now: Duration) -> Result<Self, CodecError> {
+    /// [`LegError`], for lack of memory.
+    pub fn new(config: LegConfig, seed: &Seed, now: Duration) -> Result<Self, LegError> {
         let LegConfig { session, company, timeout_initial, timeout, inband_dtmf, symmetric } = config;
         let [random, more] = seed.random;
-        let first_sequence = (random >> 16) as u16;
+        // The lower half: a receiver that misses the first packets guesses the rollover counter right
+        // (RFC 3711 §3.3.1).
+        let first_sequence = (random >> 16) as u16 >> 1;
+        let secured = session.security.as_deref().map(Secured::new).transpose()?.map(Box::new);
         let sender = RtpSender::new((random >> 32) as u32, first_sequence, (random as u32) << 8);
         let mut leg = Self {
             control: Control::new(&sender, first_sequence, seed, now),
@@ -109,6 +133,8 @@ impl Leg {
             playing: None,
             tape: None,
             watch: Watch::new(timeout_initial, timeout, now),
+            secured,
+            refused: Refused::default(),
             strangers: 0,
             overrun: 0,
             session,
@@ -123,17 +149,13 @@ impl Leg {
         self.session.codec.rate()
     }
 
-    /// A datagram came to the RTP port.
-    pub fn receive(
+    fn packet(
         &mut self,
         now: Duration,
         from: SocketAddr,
         datagram: &[u8],
         events: &mut Vec<LegEvent>,
     ) -> Received {
-        if self.session.rtcp_mux && is_rtcp(datagram) {
-            return self.receive_control(now, from, datagram);
-        }
         let Ok(packet) = RtpPacket::parse(datagram) else { return self.stranger() };
         let Some(kind) = self.inbound.kind(packet.payload_type) else { return self.stranger() };
         match self.latch.judge(from, packet.ssrc, packet.sequence) {
@@ -159,8 +181,7 @@ impl Leg {
         Received::Ours
     }
 
-    /// A datagram came to the RTCP port.
-    pub fn receive_control(&mut self, now: Duration, from: SocketAddr, datagram: &[u8]) -> Received {
+    fn report_came(&mut self, now: Duration, from: SocketAddr, datagram: &[u8]) -> Received {
         let announced = self.session.remote_rtcp == Some(from);
         let beside = self.latch.source().is_some_and(|source| source.ip() == from.ip());
         if !(announced || beside) || !self.control.receive(now, from, datagram) {
@@ -172,8 +193,7 @@ impl Leg {
         Received::Ours
     }
 
-    /// 20 ms each way.
-    pub fn tick(&mut self, now: Duration, sink: &mut impl Sink, events: &mut Vec<LegEvent>) {
+    fn turn(&mut self, now: Duration, sink: &mut impl Sink, events: &mut Vec<LegEvent>) {
         let samples = (self.rate() / 50) as usize;
         let (mut far, mut near) = ([0; FRAME], [0; FRAME]);
         let (Some(far), Some(near)) = (far.get_mut(..samples), near.get_mut(..samples)) else { return };
@@ -218,11 +238,6 @@ impl Leg {
     /// Records onto this tape, or no more.
     pub fn record(&mut self, tape: Option<Tape>) {
         self.tape = tape;
-    }
-
-    /// The leg ends: the peer's RTCP is told.
-    pub fn close(&mut self, now: Duration, sink: &mut impl Sink) {
-        self.send_report(now, true, sink);
     }
 
     fn stranger(&mut self) -> Received {
@@ -290,7 +305,7 @@ impl Leg {
         let length = self.control.write(now, self.outbound.sender(), received, bye, &mut datagram);
         let datagram = datagram.get(..length).unwrap_or_default();
         if mux {
-            sink.rtp(to, datagram);
+            sink.muxed(to, datagram);
         } else {
             sink.rtcp(to, datagram);
         }
@@ -316,9 +331,21 @@ impl Leg {
     }
 
     fn renew(&mut self, now: Duration, session: Session) {
-        // A codec that cannot be had (no memory) leaves the session as it was.
+        // A codec or cipher that cannot be had (no memory) leaves the session as it was.
+        if let Some(keys) = &session.security {
+            match Secured::renewed(self.secured.take(), keys) {
+                Ok(secured) => self.secured = Some(secured),
+                Err(Unchanged(secured)) => {
+                    self.secured = secured;
+                    return;
+                }
+            }
+        }
         if self.outbound.renew(&session).is_err() {
             return;
+        }
+        if session.security.is_none() {
+            self.secured = None;
         }
         if session.remote.is_some() && session.remote != self.session.remote {
             self.control.forget_source();

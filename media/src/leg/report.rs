@@ -31,6 +31,8 @@ impl Leg {
             late: counts.late,
             duplicate: counts.duplicate,
             strangers: self.strangers,
+            unauthentic: self.refused.unauthentic,
+            replayed: self.refused.replayed,
             jitter_ms: jitter.as_secs_f32() * 1_000.0,
             jitter_max_ms: jitter_max.as_secs_f32() * 1_000.0,
             concealed: counts.concealed,

@@ -1,5 +1,6 @@
 //! Our side of a description, as text: written at once, as a model of it in between costs twice the text.
 
+use super::crypto::Crypto;
 use super::payload_types::Format;
 use crate::session::Direction;
 use std::fmt::{self, Write};
@@ -25,6 +26,8 @@ pub(super) struct Description {
     pub ptime_ms: u8,
     pub direction: Direction,
     pub rtcp_mux: bool,
+    /// Our keys: in an offer one line a suite, in an answer the one that is taken.
+    pub crypto: Vec<Crypto>,
 }
 
 impl Description {
@@ -69,6 +72,9 @@ impl Description {
         });
         if self.rtcp_mux {
             out.push_str("a=rtcp-mux\r\n");
+        }
+        for line in &self.crypto {
+            let _ = line.write(out);
         }
     }
 }

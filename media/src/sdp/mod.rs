@@ -1,16 +1,21 @@
 //! Offer and answer (RFC 3264) over one audio stream; `sdp-types` reads and writes the lines.
 //!
 //! `stream` turns the peer's description into facts about its streams, `payload_types` remembers which
-//! number means what for the life of the call, `describe` writes our side, and `offer_answer` is the
-//! machine that puts them together. Pure: no socket, no clock, no randomness.
+//! number means what for the life of the call, `crypto` and `encrypting` agree on the keys of SRTP, `describe` writes our side, and
+//! `offer_answer` is the machine that puts them together. Pure: no socket, no clock, no randomness.
 
+mod crypto;
 mod describe;
+mod encrypting;
+#[cfg(test)]
+mod encryption_tests;
 mod offer_answer;
 mod payload_types;
 mod stream;
 #[cfg(test)]
 mod tests;
 
+pub use crypto::Encryption;
 pub use offer_answer::OfferAnswer;
 
 use crate::session::Codec;
@@ -35,7 +40,7 @@ pub enum SdpError {
     #[error("malformed SDP: {0}")]
     Malformed(String),
     /// No audio stream that we can take.
-    #[error("no audio stream over RTP/AVP")]
+    #[error("no audio stream over RTP")]
     NoAudio,
     /// Audio, but nothing in common.
     #[error("no codec in common: the peer offers {offered}; we have {ours}")]
@@ -45,9 +50,12 @@ pub enum SdpError {
         /// Ours.
         ours: String,
     },
-    /// SRTP only (not served yet).
+    /// Encrypted where that is not allowed, or in a way that is not served (DTLS).
     #[error("the peer requires an encrypted profile ({0}) that is not served")]
     Profile(String),
+    /// Encrypted, but not so that both can; or in the clear where that is not allowed.
+    #[error("no encryption in common: {0}")]
+    Encryption(String),
     /// `c=` with a host name or a multicast group: RTP goes to one IP address.
     #[error("c= must hold a unicast IP address, not {0}")]
     Address(String),

@@ -1,10 +1,13 @@
 //! The offer/answer machine (RFC 3264) of one leg.
 
+use super::crypto::Encryption;
 use super::describe::{Description, Line};
+use super::encrypting::Encrypting;
 use super::payload_types::{Format, PayloadTypes};
 use super::stream::{self, Stream};
 use super::{Preferences, SdpError};
 use crate::session::{Codec, Direction, Session};
+use crate::srtp::{KeySource, Security};
 use std::net::IpAddr;
 
 /// Packet times that we send, milliseconds.
@@ -30,6 +33,7 @@ pub struct OfferAnswer {
     wish: Direction,
     offer: Option<Offer>,
     session: Option<Session>,
+    encrypting: Encrypting,
 }
 
 /// Our last offer.
@@ -58,6 +62,15 @@ impl OfferAnswer {
             wish: Direction::SendRecv,
             offer: None,
             session: None,
+            encrypting: Encrypting::default(),
+        }
+    }
+
+    /// From now on with encryption as this mode has it, under keys of this source. Not for a session that stands.
+    pub fn encrypt(&mut self, mode: Encryption, keys: KeySource) {
+        self.encrypting = Encrypting::new(mode, keys);
+        if mode != Encryption::Disable && self.session.is_none() {
+            self.lines = vec![Line::Audio { proto: "RTP/SAVP".to_owned() }];
         }
     }
 
@@ -65,6 +78,7 @@ impl OfferAnswer {
     pub fn offer(&mut self, direction: Direction) -> String {
         self.roll_back();
         let formats = self.offered_formats();
+        let crypto = self.encrypting.offer(self.session.as_ref());
         let standing = self.session.as_ref();
         let description = Description {
             ip: self.ip,
@@ -74,6 +88,7 @@ impl OfferAnswer {
             ptime_ms: standing.map_or(20, |session| session.ptime_ms),
             direction,
             rtcp_mux: standing.is_some_and(|session| session.rtcp_mux),
+            crypto,
         };
         let text = self.send(&description);
         self.offer = Some(Offer { description, wish_before: self.wish, answered: false });
@@ -95,6 +110,7 @@ impl OfferAnswer {
         let stream = &streams[chosen];
         let (remote, remote_rtcp) = stream.target(self.ip)?;
         let direction = both(stream.reversed(remote.is_some()), self.wish);
+        let crypto = self.encrypting.answer(stream)?;
         let (formats, event) = self.answer_formats(codec, stream);
         let payload_type = formats.first().map_or(0, |(number, _)| *number);
         let session = Session {
@@ -109,6 +125,7 @@ impl OfferAnswer {
             comfort_noise: formats.iter().any(|(_, format)| *format == Format::Noise),
             ptime_ms: packet_time(codec, stream.ptime, stream.maxptime),
             direction,
+            security: crypto.as_ref().map(|(_, security)| security.clone()).or_else(|| self.kept(stream)),
         };
         for (number, format) in &formats {
             self.numbers.learn(*number, *format);
@@ -122,10 +139,11 @@ impl OfferAnswer {
             ptime_ms: session.ptime_ms,
             direction,
             rtcp_mux: stream.rtcp_mux,
+            crypto: crypto.into_iter().map(|(line, _)| line).collect(),
         };
         let text = self.send(&description);
         self.offer = None;
-        self.session = Some(session.clone());
+        self.stand(&session);
         Ok((text, session))
     }
 
@@ -140,9 +158,6 @@ impl OfferAnswer {
         let streams = stream::read(answer)?;
         let place = ours.lines.iter().position(|line| matches!(line, Line::Audio { .. })).unwrap_or(0);
         let stream = streams.get(place).filter(|stream| stream.is_audio()).ok_or(SdpError::NoAudio)?;
-        if !stream.is_plain_rtp() {
-            return Err(SdpError::Profile(stream.proto.escape_debug().to_string()));
-        }
         if stream.port == 0 && self.session.is_none() {
             return Err(SdpError::NoAudio);
         }
@@ -154,6 +169,10 @@ impl OfferAnswer {
             })
             .ok_or_else(|| self.no_codec(&stream.offered))?;
         let (remote, remote_rtcp) = stream.target(self.ip)?;
+        let security = match stream.port {
+            0 => self.kept(stream),
+            _ => self.encrypting.accept(&ours.crypto, stream)?,
+        };
         let mine = |wanted: Format| ours.formats.iter().find(|(_, f)| *f == wanted).map(|(n, _)| *n);
         let theirs = |wanted: Format| stream.formats.iter().find(|(_, f)| *f == wanted).map(|(n, _)| *n);
         let clock = self.event_clock(codec, &stream.formats);
@@ -171,11 +190,18 @@ impl OfferAnswer {
             comfort_noise: mine(Format::Noise).is_some() && self.noise(codec, &stream.formats).is_some(),
             ptime_ms: packet_time(codec, stream.ptime, stream.maxptime),
             direction: both(stream.reversed(remote.is_some()), ours.direction),
+            security,
         };
         if let Some(offer) = &mut self.offer {
             offer.answered = true;
         }
-        self.session = Some(session.clone());
+        if session.security.is_none()
+            && let Some(line) = self.lines.get_mut(place)
+        {
+            // an answer in the clear to an encrypted offer: so are our offers from now on
+            *line = Line::Audio { proto: "RTP/AVP".to_owned() };
+        }
+        self.stand(&session);
         Ok(session)
     }
 
@@ -192,6 +218,16 @@ impl OfferAnswer {
     #[must_use]
     pub fn session(&self) -> Option<&Session> {
         self.session.as_ref()
+    }
+
+    fn stand(&mut self, session: &Session) {
+        let before = self.session.replace(session.clone());
+        self.encrypting.stands(before.as_ref(), session);
+    }
+
+    /// A stream that is switched off keeps its keys, and with them the count of their packets.
+    fn kept(&self, stream: &Stream) -> Option<Box<Security>> {
+        self.session.as_ref().filter(|_| stream.port == 0).and_then(|session| session.security.clone())
     }
 
     /// RFC 3264 §8: the version grows by one with each description that differs from the last one sent.
@@ -226,11 +262,11 @@ impl OfferAnswer {
     fn choose(&self, streams: &[Stream]) -> Result<(usize, Codec), SdpError> {
         let mut why = SdpError::NoAudio;
         for (place, stream) in streams.iter().enumerate().filter(|(_, stream)| stream.is_audio()) {
-            if !stream.is_plain_rtp() {
+            if stream.port != 0
+                && let Err(no) = stream.encrypted(self.encrypting.mode)
+            {
                 if why == SdpError::NoAudio {
-                    why = SdpError::Profile(
-                        stream.proto.chars().take(32).collect::<String>().escape_debug().to_string(),
-                    );
+                    why = no;
                 }
                 continue;
             }
@@ -246,8 +282,7 @@ impl OfferAnswer {
             }
         }
         // the peer may switch off the stream of a session that stands, not begin with one
-        let off =
-            streams.iter().position(|stream| stream.is_audio() && stream.is_plain_rtp() && stream.port == 0);
+        let off = streams.iter().position(|stream| stream.is_audio() && stream.port == 0);
         match (off, &self.session) {
             (Some(place), Some(session)) if why == SdpError::NoAudio => Ok((place, session.codec)),
             _ => Err(why),

@@ -1,6 +1,7 @@
 //! The streams of the peer's description, as facts: address, port, formats, direction, packet time.
 
 use super::SdpError;
+use super::crypto::{Crypto, Encryption, MOST_LINES};
 use super::payload_types::Format;
 use crate::session::Direction;
 use std::net::{IpAddr, SocketAddr};
@@ -31,6 +32,10 @@ pub(super) struct Stream {
     pub direction: Direction,
     /// Every format by name, for the log.
     pub offered: String,
+    /// `a=crypto` lines that can be used, in the peer's order.
+    pub crypto: Vec<Crypto>,
+    /// Why others cannot.
+    unusable: String,
 }
 
 /// Where the peer wants its packets; `None` where it wants none (RFC 3264 §8.4: 0.0.0.0).
@@ -66,6 +71,7 @@ struct Session {
 fn stream(media: &sdp_types::Media, session: &Session) -> Stream {
     let value = |name: &'static str| media.get_first_attribute_value(name).flatten();
     let (formats, offered) = formats(media);
+    let (crypto, unusable) = crypto(media);
     Stream {
         media: media.media.clone(),
         proto: media.proto.clone(),
@@ -83,7 +89,20 @@ fn stream(media: &sdp_types::Media, session: &Session) -> Stream {
         maxptime: value("maxptime").and_then(milliseconds).or(session.maxptime),
         direction: direction(|name| media.has_attribute(name)).unwrap_or(session.direction),
         offered,
+        crypto,
+        unusable,
     }
+}
+
+fn crypto(media: &sdp_types::Media) -> (Vec<Crypto>, String) {
+    let (mut lines, mut unusable) = (Vec::new(), Vec::new());
+    for value in media.get_attribute_values("crypto").flatten().take(MOST_LINES) {
+        match Crypto::read(value) {
+            Ok(line) => lines.push(line),
+            Err(why) => unusable.push(why),
+        }
+    }
+    (lines, unusable.join("; "))
 }
 
 /// The known formats in the order of the m= line, and all of them by name.
@@ -140,9 +159,37 @@ impl Stream {
         self.media.eq_ignore_ascii_case("audio")
     }
 
-    /// AVPF differs by feedback that we need not send (RFC 4585 §5: answered in kind).
-    pub(super) fn is_plain_rtp(&self) -> bool {
-        self.proto.eq_ignore_ascii_case("RTP/AVP") || self.proto.eq_ignore_ascii_case("RTP/AVPF")
+    /// AVPF and SAVPF differ by feedback that we need not send (RFC 4585 §5: answered in kind).
+    fn is_plain_rtp(&self) -> bool {
+        ["RTP/AVP", "RTP/AVPF"].iter().any(|profile| self.proto.eq_ignore_ascii_case(profile))
+    }
+
+    fn is_secure_rtp(&self) -> bool {
+        ["RTP/SAVP", "RTP/SAVPF"].iter().any(|profile| self.proto.eq_ignore_ascii_case(profile))
+    }
+
+    /// The crypto line of an offer that we take: the peer's first that can be used. `None`: in the clear. Keys
+    /// under a plain profile are an offer, too, that many telephones make (and RFC 4568 does not).
+    pub(super) fn encrypted(&self, mode: Encryption) -> Result<Option<&Crypto>, SdpError> {
+        let secure = self.is_secure_rtp();
+        if !secure && !self.is_plain_rtp() || secure && mode == Encryption::Disable {
+            return Err(SdpError::Profile(
+                self.proto.chars().take(32).collect::<String>().escape_debug().to_string(),
+            ));
+        }
+        let line = self.crypto.first().filter(|_| mode != Encryption::Disable);
+        if line.is_none() && (secure || mode == Encryption::Require) {
+            return Err(SdpError::Encryption(self.no_crypto()));
+        }
+        Ok(line)
+    }
+
+    /// Why there is no key that can be used.
+    pub(super) fn no_crypto(&self) -> String {
+        match self.unusable.as_str() {
+            "" => format!("{} without a=crypto", shown(&self.proto)),
+            why => why.to_owned(),
+        }
     }
 
     /// The direction from our side. With nowhere to send to, we do not send; off is off.

@@ -92,6 +92,7 @@ pub fn session(codec: Codec, to: usize) -> Session {
         comfort_noise: false,
         ptime_ms: 20,
         direction: Direction::SendRecv,
+        security: None,
     }
 }
 

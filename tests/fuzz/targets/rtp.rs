@@ -36,6 +36,7 @@ fn leg(choice: u8) -> Leg {
         comfort_noise: true,
         ptime_ms: 20,
         direction: Direction::SendRecv,
+        security: None,
     };
     let (timeout_initial, timeout) = (Duration::from_secs(30), Duration::from_secs(15));
     let inband_dtmf = InbandDtmf::Always;
