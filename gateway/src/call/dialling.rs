@@ -83,8 +83,8 @@ impl Dialling {
     /// The room says something; the error is the end of it.
     pub(super) fn on_live(&mut self, desk: &mut Desk, event: Event) -> Result<(), PsrpcError> {
         match event {
-            Event::Joined { sid, .. } => {
-                self.guest.sid = sid;
+            Event::Joined { sid, room_sid, .. } => {
+                (self.guest.sid, self.guest.room_sid) = (sid, room_sid);
                 if self.order.play_dialtone
                     && let Some(live) = &desk.live
                 {

@@ -55,6 +55,10 @@ pub(super) struct Guest {
     alone: bool,
     /// `PA_…`
     pub sid: String,
+    /// `RM_…`
+    pub room_sid: String,
+    /// LiveKit's `DisconnectReason`, once it left or was sent away; 0: not yet.
+    pub left_for: i32,
 }
 
 impl Guest {
@@ -75,6 +79,8 @@ impl Guest {
             seat: None,
             alone: false,
             sid: String::new(),
+            room_sid: String::new(),
+            left_for: 0,
         }
     }
 
@@ -214,8 +220,8 @@ impl Call {
     pub(super) fn on_live(&mut self, desk: &mut Desk, event: Event) {
         let Some(guest) = &mut self.guest else { return };
         match event {
-            Event::Joined { sid, others, sip, .. } => {
-                guest.sid = sid;
+            Event::Joined { sid, room_sid, others, sip, .. } => {
+                (guest.sid, guest.room_sid) = (sid, room_sid);
                 let (identity, room) = (guest.identity.clone(), guest.room.clone());
                 self.entered(desk, "joined", &format!("{identity} joined room {room}, where {others} were"));
                 self.report(desk, SipCallStatus::ScsParticipantJoined);
@@ -358,13 +364,16 @@ impl Call {
         if self.cdr.answered.is_some() {
             self.set_status(desk, "hangup");
         }
-        let Some(guest) = &self.guest else { return };
+        let Some(guest) = &mut self.guest else { return };
         let why = match self.cdr.status {
             0..=299 => Leave::ClientInitiated,
             404 | 408 | 480 => Leave::UserUnavailable,
             500..=599 | 300..=399 => Leave::ClientInitiated,
             _ => Leave::UserRejected,
         };
+        if guest.left_for == 0 {
+            guest.left_for = why.reason();
+        }
         guest.leave(desk, self.serial, why);
     }
 
@@ -379,6 +388,9 @@ impl Call {
     fn room_is_over(&mut self, desk: &mut Desk, reason: i32, name: &str) {
         // A token that the server signed is good for one name only.
         let ours = self.guest.as_ref().is_some_and(|guest| guest.terms.token.is_none());
+        if let Some(guest) = &mut self.guest {
+            guest.left_for = reason;
+        }
         if reason == DUPLICATE_IDENTITY && desk.config.rooms.unique_identity && ours {
             return self.enter_beside(desk);
         }

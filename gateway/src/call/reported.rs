@@ -4,7 +4,7 @@
 use super::Call;
 use super::desk::Desk;
 use crate::authority::{Ask, Question};
-use livekit_protocol::{SipCallDirection, SipCallInfo, SipCallStatus, SipUri};
+use livekit_protocol::{SipCallDirection, SipCallInfo, SipCallStatus, SipStatus, SipUri};
 use trunkline_psrpc::{RecordCallContextRequest, UpdateSipCallStateRequest};
 
 impl Call {
@@ -31,6 +31,11 @@ impl Call {
         }
     }
 
+    fn sip_status(&self) -> SipStatus {
+        let status = trunkline_sip::message::phrase(self.cdr.status).to_owned();
+        SipStatus { code: i32::from(self.cdr.status), status }
+    }
+
     fn call_info(&self, status: SipCallStatus) -> SipCallInfo {
         let inbound = self.cdr.direction == "inbound";
         let direction = if inbound { SipCallDirection::ScdInbound } else { SipCallDirection::ScdOutbound };
@@ -45,6 +50,9 @@ impl Call {
             sip_call_id: self.cdr.sip_call_id.clone(),
             trunk_id: self.cdr.trunk.clone().unwrap_or_default(),
             dispatch_rule_id: self.cdr.rule.clone().unwrap_or_default(),
+            room_id: guest.map(|guest| guest.room_sid.clone()).unwrap_or_default(),
+            disconnect_reason: guest.map(|guest| guest.left_for).unwrap_or_default(),
+            call_status_code: (self.cdr.status > 0).then(|| self.sip_status()),
             room_name: guest.map(|guest| guest.room.clone()).unwrap_or_default(),
             participant_identity: guest.map(|guest| guest.identity.clone()).unwrap_or_default(),
             participant_attributes: guest

@@ -26,6 +26,7 @@ pub use probe::{Probed, probe};
 pub use rooms::{Events, LiveRooms};
 pub use token::Admission;
 
+use livekit_protocol::DisconnectReason;
 use std::net::IpAddr;
 use trunkline_media::company::Company;
 use trunkline_room::ParticipantId;
@@ -157,4 +158,19 @@ pub enum Leave {
     UserRejected,
     SipTrunkFailure,
     MediaFailure,
+}
+
+impl Leave {
+    /// Its number.
+    #[must_use]
+    pub fn reason(self) -> i32 {
+        let reason = match self {
+            Self::ClientInitiated => DisconnectReason::ClientInitiated,
+            Self::UserUnavailable => DisconnectReason::UserUnavailable,
+            Self::UserRejected => DisconnectReason::UserRejected,
+            Self::SipTrunkFailure => DisconnectReason::SipTrunkFailure,
+            Self::MediaFailure => DisconnectReason::MediaFailure,
+        };
+        reason as i32
+    }
 }

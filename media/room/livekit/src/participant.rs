@@ -19,7 +19,7 @@ use livekit_protocol::signal_request::Message as Request;
 use livekit_protocol::{
     DisconnectReason, JoinResponse, TrackPublishedResponse, UpdateParticipantMetadata, UpdateSubscription,
 };
-use requests::{description, join_request, line, reason_of};
+use requests::{description, join_request, line};
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::pin::Pin;
@@ -166,7 +166,7 @@ impl Life {
                 tokio::select! {
                     joined = &mut connecting => break joined,
                     Some(wish) = wishes.recv() => match wish {
-                        Wish::Leave(why) => return Err(Begun::Left(reason_of(why))),
+                        Wish::Leave(why) => return Err(Begun::Left(why.reason())),
                         other => early.push(other),
                     },
                 }
@@ -425,7 +425,7 @@ impl Life {
                 self.order(Order::Data(data::answer(&id, &to, answer)));
                 self.said_at = Some(Instant::now());
             }
-            Wish::Leave(why) => return Err(self.leave(reason_of(why)).await),
+            Wish::Leave(why) => return Err(self.leave(why.reason()).await),
         }
         Ok(())
     }

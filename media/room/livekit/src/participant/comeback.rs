@@ -1,7 +1,7 @@
 //! How a participant comes back: by resuming its signalling, or by joining anew with a new line.
 
 use super::requests::{client_info, join_request, line};
-use super::{AGAIN, COMEBACK, Life, MEDIA, Media, Turn, Wish, reason_of};
+use super::{AGAIN, COMEBACK, Life, MEDIA, Media, Turn, Wish};
 use crate::line::{Line, News, Order};
 use crate::signal::Signal;
 use crate::{Event, JoinError};
@@ -51,7 +51,7 @@ impl Life {
             tokio::select! {
                 () = &mut pause => return Ok(()),
                 wish = self.wishes.recv() => match wish {
-                    Some(Wish::Leave(why)) => return Err(reason_of(why)),
+                    Some(Wish::Leave(why)) => return Err(why.reason()),
                     None => return Err(DisconnectReason::ClientInitiated as i32),
                     Some(Wish::TakeSeat) => self.seat_wanted = true,
                     // What is said into a lost connection is lost, as in a telephone.

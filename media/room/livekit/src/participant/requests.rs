@@ -1,10 +1,10 @@
 //! What a participant asks of a server, and what its line is made of.
 
 use crate::line::{Footing, Line, Plan};
-use crate::{Join, JoinError, Leave};
+use crate::{Join, JoinError};
 use livekit_protocol::{
-    AddTrackRequest, AudioTrackFeature, ClientInfo, ConnectionSettings, DisconnectReason, JoinRequest,
-    SessionDescription, TrackSource, TrackType, client_info,
+    AddTrackRequest, AudioTrackFeature, ClientInfo, ConnectionSettings, JoinRequest, SessionDescription,
+    TrackSource, TrackType, client_info,
 };
 use std::time::Instant;
 
@@ -63,15 +63,4 @@ pub(super) fn client_info() -> ClientInfo {
 
 pub(super) fn description(sdp: String, id: u32) -> SessionDescription {
     SessionDescription { r#type: "offer".to_owned(), sdp, id, ..SessionDescription::default() }
-}
-
-pub(super) fn reason_of(why: Leave) -> i32 {
-    let reason = match why {
-        Leave::ClientInitiated => DisconnectReason::ClientInitiated,
-        Leave::UserUnavailable => DisconnectReason::UserUnavailable,
-        Leave::UserRejected => DisconnectReason::UserRejected,
-        Leave::SipTrunkFailure => DisconnectReason::SipTrunkFailure,
-        Leave::MediaFailure => DisconnectReason::MediaFailure,
-    };
-    reason as i32
 }
