@@ -1,4 +1,4 @@
-//! The pages for machines that watch: health, and metrics. Strangers may reach them, so a connection
+//! The pages for machines that watch, health and metrics, and the API. Strangers may reach them, so a connection
 //! holds one of a few places, and not for long.
 
 mod places;
@@ -11,10 +11,61 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use places::Places;
+use axum::serve::Listener;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use places::{Bounds, Places};
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// A page takes milliseconds.
+const PAGES: Bounds = Bounds { places: 64, stay: Duration::from_secs(10) };
+/// A call that is waited for until it is answered holds its place so long.
+const CALLS: Bounds = Bounds { places: 1_024, stay: Duration::from_secs(600) };
+/// The head of a request to the API is here within this.
+const HEAD: Duration = Duration::from_secs(10);
+
+/// An API that is to be served.
+#[derive(Debug)]
+pub struct Api {
+    pub listener: TcpListener,
+    pub pages: Router,
+}
+
+/// Listens on a port of one address.
+///
+/// # Errors
+/// [`ControlError::Port`] names the key.
+pub fn listen_at(key: &'static str, ip: IpAddr, port: u16) -> Result<TcpListener, ControlError> {
+    TcpListener::bind((ip, port)).map_err(|source| ControlError::Port { key, port, source })
+}
+
+/// Serves an API; one request a connection, so that a client never meets one that has just been closed.
+///
+/// # Errors
+/// The runtime does not take the socket.
+pub fn serve_api(api: Api) -> io::Result<()> {
+    let mut places = Places::new(api.listener, CALLS)?;
+    tokio::spawn(async move {
+        loop {
+            let (guest, peer) = places.accept().await;
+            let served = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEAD)
+                .keep_alive(false)
+                .serve_connection(TokioIo::new(guest), TowerToHyperService::new(api.pages.clone()));
+            tokio::spawn(async move {
+                if let Err(error) = served.await {
+                    tracing::debug!(%peer, "a connection to the API ended early: {error}");
+                }
+            });
+        }
+    });
+    Ok(())
+}
 
 /// Listens on a port of all addresses, as livekit/sip does: a probe reaches a node by any of them.
 ///
@@ -38,7 +89,7 @@ pub fn listen(key: &'static str, port: u16) -> Result<Option<TcpListener>, Contr
 /// # Errors
 /// The runtime does not take the socket.
 pub fn serve_health(listener: TcpListener, desk: Desk) -> io::Result<()> {
-    let places = Places::new(listener)?;
+    let places = Places::new(listener, PAGES)?;
     let pages = Router::new().fallback(get(health)).with_state(desk);
     tokio::spawn(async move { axum::serve(places, pages).await });
     Ok(())
@@ -49,7 +100,7 @@ pub fn serve_health(listener: TcpListener, desk: Desk) -> io::Result<()> {
 /// # Errors
 /// The runtime does not take the socket.
 pub fn serve_metrics(listener: TcpListener, metrics: Arc<Metrics>, desk: Desk) -> io::Result<()> {
-    let places = Places::new(listener)?;
+    let places = Places::new(listener, PAGES)?;
     let pages = Router::new().route("/metrics", get(scrape)).with_state((metrics, desk));
     tokio::spawn(async move { axum::serve(places, pages).await });
     Ok(())

@@ -5,7 +5,8 @@ usage: livekit_api.py URL KEY SECRET COMMAND [JSON]
   token              {"identity", "room", "kind"?, "name"?, "attributes"?, "ttl_s"?}    -> {"token"}
   Any method of the SIP service by its name in snake case, with the request as protobuf JSON:
   create_inbound_trunk, create_outbound_trunk, list_inbound_trunk, list_outbound_trunk, delete_trunk,
-  create_dispatch_rule, list_dispatch_rule, delete_dispatch_rule, update_..., get_...,
+  create_dispatch_rule, list_dispatch_rule, delete_dispatch_rule,
+  update_inbound_trunk, update_outbound_trunk, update_dispatch_rule (the new one, then the id of the old),
   create_participant, transfer_participant
   dispatches ROOM    agents that are dispatched to a room -> [name]
   room NAME-OF-METHOD {"request"}: list_rooms, delete_room, remove_participant, list_participants,
@@ -31,6 +32,9 @@ SIP = {
     "create_dispatch_rule": ("create_sip_dispatch_rule", sip_proto.CreateSIPDispatchRuleRequest),
     "list_dispatch_rule": ("list_sip_dispatch_rule", sip_proto.ListSIPDispatchRuleRequest),
     "delete_dispatch_rule": ("delete_sip_dispatch_rule", sip_proto.DeleteSIPDispatchRuleRequest),
+    "update_inbound_trunk": ("update_sip_inbound_trunk", sip_proto.SIPInboundTrunkInfo),
+    "update_outbound_trunk": ("update_sip_outbound_trunk", sip_proto.SIPOutboundTrunkInfo),
+    "update_dispatch_rule": ("update_sip_dispatch_rule", sip_proto.SIPDispatchRuleInfo),
     "create_participant": ("create_sip_participant", sip_proto.CreateSIPParticipantRequest),
     "transfer_participant": ("transfer_sip_participant", sip_proto.TransferSIPParticipantRequest),
 }
@@ -74,6 +78,9 @@ async def main():
             return shown(await getattr(service.room, rest[0])(request))
         method, kind = SIP[command]
         request = json_format.ParseDict(json.loads(rest[0] if rest else "{}"), kind())
+        if command.startswith("update_"):
+            # What is to be replaced is named beside what replaces it.
+            return shown(await getattr(service.sip, method)(rest[1], request))
         return shown(await getattr(service.sip, method)(request))
 
 

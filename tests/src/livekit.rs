@@ -26,6 +26,7 @@ pub struct House {
     more: String,
     /// Where its media is.
     place: String,
+    has_redis: bool,
 }
 
 /// An address on loopback that can vanish: what is sent there then comes to nothing. Wants root.
@@ -87,7 +88,17 @@ impl House {
         Self::whole(place.ip, "")
     }
 
+    /// A livekit-server alone.
+    #[must_use]
+    pub fn without_redis() -> Self {
+        Self::built(false, "127.0.0.1", "")
+    }
+
     fn whole(place: &str, more: &str) -> Self {
+        Self::built(true, place, more)
+    }
+
+    fn built(has_redis: bool, place: &str, more: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let mut house = Self {
             port: crate::free_port(),
@@ -98,8 +109,11 @@ impl House {
             redis: None,
             more: more.to_owned(),
             place: place.to_owned(),
+            has_redis,
         };
-        house.start_redis();
+        if has_redis {
+            house.start_redis();
+        }
         house.start_server();
         house
     }
@@ -124,13 +138,16 @@ impl House {
             "127.0.0.1" => String::new(),
             ip => format!(", ips: {{ includes: [{ip}/32] }}"),
         };
+        let redis = match self.has_redis {
+            true => format!("redis: {{ address: 127.0.0.1:{} }}\n", self.redis_port),
+            false => String::new(),
+        };
         let place = &self.place;
         let config = format!(
-            "port: {}\nbind_addresses: [127.0.0.1]\nkeys: {{ {KEY}: {SECRET} }}\nredis: {{ address: 127.0.0.1:{} }}\n\
+            "port: {}\nbind_addresses: [127.0.0.1]\nkeys: {{ {KEY}: {SECRET} }}\n{redis}\
              rtc: {{ udp_port: {}, tcp_port: {}, node_ip: {place}, use_external_ip: false, enable_loopback_candidate: true{ips} }}\n\
              logging: {{ level: info, json: true }}\n{}",
             self.port,
-            self.redis_port,
             self.rtc_port,
             self.rtc_port + 1,
             self.more
@@ -305,6 +322,37 @@ pub fn api_at(url: &str, arguments: &[&str]) -> Value {
         .expect("python runs");
     serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|e| panic!("{arguments:?}: {e}\n{}", String::from_utf8_lossy(&output.stderr)))
+}
+
+/// LiveKit's SIP API at any address, through its JavaScript package: a method of its `SipClient`, and the arguments.
+#[must_use]
+pub fn javascript_at(url: &str, method: &str, arguments: &Value) -> Value {
+    let output = Command::new("timeout")
+        .args(["90", "node"])
+        .arg(peer("livekit_api.mjs"))
+        .arg(node_folder())
+        .args([url, KEY, SECRET, method, &arguments.to_string()])
+        .output()
+        .expect("node runs");
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|e| panic!("{method}: {e}\n{}", String::from_utf8_lossy(&output.stderr)))
+}
+
+/// Twirp as it goes over the wire: what `tests/peer/twirp.py` takes, and what came back of each.
+#[must_use]
+pub fn twirp_at(url: &str, requests: &Value) -> Vec<Value> {
+    let mut child = Command::new(python())
+        .arg(peer("twirp.py"))
+        .args([url, KEY, SECRET])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("python runs");
+    let mut input = child.stdin.take().expect("standard input");
+    input.write_all(requests.to_string().as_bytes()).expect("written");
+    drop(input);
+    let output = child.wait_with_output().expect("it ends");
+    serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
 /// Somebody in a room: LiveKit's Python SDK, or a browser, in a process of its own.

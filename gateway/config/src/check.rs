@@ -19,6 +19,9 @@ pub(crate) fn pairs(root: &Section<'_>, config: &Config) -> Result<(), ConfigErr
             return Err(root.fault(line(root, &[key]), key, &what));
         }
     }
+    if let Some(api) = config.api {
+        api_alone(root, config, api.port)?;
+    }
     if let (Some(listen), Some(nat)) = (config.listen_ip, config.nat_1_to_1_ip)
         && listen.is_ipv4() != nat.is_ipv4()
     {
@@ -30,6 +33,31 @@ pub(crate) fn pairs(root: &Section<'_>, config: &Config) -> Result<(), ConfigErr
     {
         let what = "use_external_ip finds the address that this one gives: expected one of them, found both";
         return Err(root.fault(at, "nat_1_to_1_ip", what));
+    }
+    Ok(())
+}
+
+/// LiveKit's API has a port of its own, keys to know its clients by, and no livekit-server that serves it already.
+fn api_alone(root: &Section<'_>, config: &Config, port: u16) -> Result<(), ConfigError> {
+    let fault = |what: &str| Err(root.fault(line(root, &["api"]), "api.port", what));
+    for (other, taken) in [
+        ("health_port", config.health_port),
+        ("prometheus_port", config.prometheus_port),
+        ("sip_port's TCP", config.sip_port),
+    ] {
+        if port == taken {
+            return fault(&format!("expected another port than {other}, found {port} for both"));
+        }
+    }
+    if config.livekit.is_none() {
+        return fault(
+            "its clients show tokens: expected ws_url, api_key and api_secret beside it, found none",
+        );
+    }
+    if config.redis.is_some() {
+        return fault(
+            "with redis livekit-server keeps trunks and rules and serves this API itself: expected one of the two, found both",
+        );
     }
     Ok(())
 }

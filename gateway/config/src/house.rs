@@ -73,6 +73,15 @@ pub struct RedisTls {
     pub client_key_file: Option<PathBuf>,
 }
 
+/// `api`: LiveKit's SIP API, served by us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Api {
+    /// `api.listen_ip`: 127.0.0.1.
+    pub listen_ip: IpAddr,
+    /// `api.port`
+    pub port: u16,
+}
+
 /// `rooms.backend`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Backend {

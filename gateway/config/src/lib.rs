@@ -10,7 +10,7 @@ mod rooms;
 mod section;
 mod value;
 
-pub use house::{Answer, Backend, LiveKit, Redis, RedisTls, RoomCodec, Rooms, Secret};
+pub use house::{Answer, Api, Backend, LiveKit, Redis, RedisTls, RoomCodec, Rooms, Secret};
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -57,6 +57,8 @@ pub struct Config {
     /// `cluster_id`: topic of the calls that livekit-server asks for.
     pub cluster_id: String,
     pub rooms: Rooms,
+    /// `api`: LiveKit's SIP API, served by us; `None`: it is not.
+    pub api: Option<Api>,
     /// `sip_ringing_interval`: 180 again. 1 s.
     pub ringing_interval: Duration,
     /// `prompts`: WAV files of the house, by what they say (`enter_pin` …).

@@ -62,6 +62,7 @@ pub(crate) fn config(file: &str, yaml: &str, environment: Environment<'_>) -> Re
         sip: sip(&mut root)?,
         rooms: rooms::rooms(&mut root, livekit.is_some())?,
         prompts: rooms::prompts(&mut root)?,
+        api: rooms::api(&mut root)?,
         cluster_id: root.text("cluster_id")?.unwrap_or_default().to_owned(),
         ringing_interval: rooms::ringing_interval(&mut root)?,
         max_cpu_utilization: rooms::cpu(&mut root)?,

@@ -2,9 +2,10 @@
 
 use crate::ConfigError;
 use crate::environment::{self, Environment};
-use crate::house::{Answer, Backend, LiveKit, Redis, RedisTls, RoomCodec, Rooms, Secret};
+use crate::house::{Answer, Api, Backend, LiveKit, Redis, RedisTls, RoomCodec, Rooms, Secret};
 use crate::section::Section;
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 use trunkline_yaml::{Node, Value};
@@ -153,6 +154,15 @@ fn from_url(url: &str) -> Result<Redis, ConfigError> {
         tls: tls.then(RedisTls::default),
         ..Redis::default()
     })
+}
+
+/// `api.port`: none, or 0: it is not served.
+pub(crate) fn api(root: &mut Section<'_>) -> Result<Option<Api>, ConfigError> {
+    let mut api = root.section("api")?;
+    let port = api.port("port", 0)?.unwrap_or(0);
+    let listen_ip = api.address("listen_ip")?.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    api.finish()?;
+    Ok((port != 0).then_some(Api { listen_ip, port }))
 }
 
 pub(crate) fn rooms(root: &mut Section<'_>, has_livekit: bool) -> Result<Rooms, ConfigError> {

@@ -204,6 +204,29 @@ fn what_livekit_needs_is_missed_by_name() {
 }
 
 #[test]
+fn livekits_api_is_served_where_the_file_says_so_and_keys_are_there() {
+    let keys = "api_key: a\napi_secret: b\nws_url: ws://x\n";
+    assert_eq!(parse(keys).unwrap().api, None);
+    assert_eq!(parse(&format!("{keys}api: {{port: 0}}\n")).unwrap().api, None);
+    let api = parse(&format!("{keys}api: {{port: 7890}}\n")).unwrap().api.unwrap();
+    assert_eq!((api.listen_ip.to_string().as_str(), api.port), ("127.0.0.1", 7890));
+    let api = parse(&format!("{keys}api: {{port: 7890, listen_ip: '::'}}\n")).unwrap().api.unwrap();
+    assert_eq!(api.listen_ip.to_string(), "::");
+    for (yaml, told) in [
+        ("api: {port: 7890}".to_owned(), "t.yaml:1: api.port: its clients show tokens: expected ws_url"),
+        (format!("{keys}redis: {{address: 'r:1'}}\napi: {{port: 7890}}"), "t.yaml:5: api.port: with redis"),
+        (
+            format!("{keys}health_port: 7890\napi: {{port: 7890}}"),
+            "t.yaml:5: api.port: expected another port",
+        ),
+        (format!("{keys}api: {{prot: 7890}}"), "t.yaml:4: api.prot: unknown key"),
+    ] {
+        let fault = parse(&yaml).unwrap_err().to_string();
+        assert!(fault.starts_with(told), "{yaml}: {fault}");
+    }
+}
+
+#[test]
 fn redis_urls_of_the_environment_are_read_with_and_without_a_password() {
     let livekit = [("LIVEKIT_URL", "ws://x"), ("LIVEKIT_API_KEY", "k"), ("LIVEKIT_API_SECRET", "s")];
     let of = |url| with("", &[&livekit[..], &[("REDIS_URL", url)]].concat()).map(|c| c.redis.unwrap());

@@ -62,6 +62,13 @@ impl<T> std::fmt::Debug for Reply<T> {
 }
 
 impl<T> Reply<T> {
+    /// For a request that comes by another way than the bus: the answer arrives at the receiver.
+    #[must_use]
+    pub fn new(until: Instant) -> (Self, oneshot::Receiver<Result<T, PsrpcError>>) {
+        let (answer, answered) = oneshot::channel();
+        (Self { until, answer }, answered)
+    }
+
     /// After this nobody waits for it.
     #[must_use]
     pub fn until(&self) -> Instant {
@@ -227,8 +234,7 @@ impl Server {
             }
         };
         if let Some(begin) = begin {
-            let (answer, answered) = oneshot::channel();
-            let reply = Reply { until, answer };
+            let (reply, answered) = Reply::new(until);
             let handed = self.calls.send(Incoming::Create { request: Box::new(request), reply }).await;
             let done = match handed {
                 Ok(()) => answer_of(answered, until).await,
@@ -247,8 +253,8 @@ impl Server {
     async fn transfer(&self, raw: &[u8], until: Instant) -> Done {
         let request =
             InternalTransferSipParticipantRequest::decode(raw).map_err(|error| malformed(&error))?;
-        let (answer, answered) = oneshot::channel();
-        let incoming = Incoming::Transfer { request: Box::new(request), reply: Reply { until, answer } };
+        let (reply, answered) = Reply::new(until);
+        let incoming = Incoming::Transfer { request: Box::new(request), reply };
         match self.calls.send(incoming).await {
             Ok(()) => answer_of(answered, until).await.map(|response| response.encode_to_vec()),
             Err(_) => Err(PsrpcError::new(code::UNAVAILABLE, "the gateway is stopping")),

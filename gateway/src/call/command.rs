@@ -34,6 +34,15 @@ impl Calls {
         match request {
             Request::Status(reply) => drop(reply.send(self.status(now))),
             Request::Calls(reply) => drop(reply.send(self.cdrs())),
+            Request::CallIn { room, identity, reply } => {
+                let guest = |call: &Call| {
+                    let guest = call.guest.as_ref();
+                    call.state < State::Ending
+                        && guest.is_some_and(|guest| guest.room == room && guest.identity == identity)
+                };
+                let found = self.calls.values().find(|call| guest(call)).map(|call| call.id.to_string());
+                drop(reply.send(found));
+            }
             Request::HangUp { id, reply } => drop(reply.send(self.hang_up(&id))),
             Request::PlanChanged(reply) => {
                 match self.desk.read_plan() {

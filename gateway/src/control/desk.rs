@@ -9,6 +9,7 @@ use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, oneshot};
+use trunkline_config::Config;
 use trunkline_dialplan::DefaultRoute;
 use trunkline_records::{Records, RecordsError};
 
@@ -61,6 +62,16 @@ impl IntoResponse for Refused {
 }
 
 impl Desk {
+    pub fn new(
+        config: &Config,
+        records: Arc<Records>,
+        requests: mpsc::Sender<Request>,
+        events: broadcast::Sender<CallEvent>,
+    ) -> Self {
+        let default = if config.dialplan.default_agent { DefaultRoute::Agent } else { DefaultRoute::Reject };
+        Self { records, requests, events, default }
+    }
+
     /// Asks the signalling thread.
     ///
     /// # Errors

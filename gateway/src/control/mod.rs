@@ -10,7 +10,7 @@ pub mod plan;
 pub mod server;
 pub mod socket;
 
-pub use desk::Desk;
+pub use desk::{Desk, Refused};
 
 #[cfg(test)]
 mod tests;
@@ -34,6 +34,8 @@ pub enum Request {
         /// How many calls that are up it names; only one alone is ended.
         reply: oneshot::Sender<usize>,
     },
+    /// The id of the call that has this identity in this LiveKit room.
+    CallIn { room: String, identity: String, reply: oneshot::Sender<Option<String>> },
     /// Trunks or rules were changed in the store: read them again; answered when done.
     PlanChanged(oneshot::Sender<()>),
     /// New calls get 503; ends when no call is left or the limit is over. A second one ends calls now.

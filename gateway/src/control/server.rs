@@ -15,7 +15,6 @@ use std::sync::mpsc as sync;
 use std::thread::{self, JoinHandle};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use trunkline_config::Config;
-use trunkline_dialplan::DefaultRoute;
 use trunkline_records::Records;
 
 /// Why there is no control.
@@ -27,7 +26,7 @@ pub enum ControlError {
     /// The socket's file.
     #[error("cannot make the control socket {path}: {source}; its folder is state_dir")]
     Socket { path: String, source: io::Error },
-    /// `health_port` or `prometheus_port`.
+    /// `health_port`, `prometheus_port` or `api.port`.
     #[error("{key}: cannot listen on TCP port {port}: {source}")]
     Port { key: &'static str, port: u16, source: io::Error },
     /// No thread, or no runtime on it.
@@ -64,12 +63,13 @@ impl Drop for Control {
 
 /// What the thread serves.
 struct Doors {
+    api: Option<http::Api>,
     socket: PathBuf,
     health: Option<TcpListener>,
     metrics: Option<TcpListener>,
 }
 
-/// Starts the thread. When this returns, the socket can be spoken to.
+/// Starts the thread. When this returns, the socket can be spoken to. `api`: what is served beside it.
 ///
 /// # Errors
 /// [`ControlError`] says who or what is in the way.
@@ -78,14 +78,15 @@ pub fn start(
     records: Arc<Records>,
     requests: mpsc::Sender<Request>,
     events: broadcast::Sender<CallEvent>,
+    api: Option<http::Api>,
 ) -> Result<Control, ControlError> {
     let doors = Doors {
+        api,
         socket: socket::path_in(&config.state_dir),
         health: http::listen("health_port", config.health_port)?,
         metrics: http::listen("prometheus_port", config.prometheus_port)?,
     };
-    let default = if config.dialplan.default_agent { DefaultRoute::Agent } else { DefaultRoute::Reject };
-    let desk = Desk { records, requests, events, default };
+    let desk = Desk::new(config, records, requests, events);
     let (ready, told) = sync::sync_channel(1);
     let (stop, stopped) = oneshot::channel();
     let thread = thread::Builder::new()
@@ -134,6 +135,9 @@ async fn open(doors: Doors, desk: Desk) -> Result<(), ControlError> {
     let listener = socket::bind(&doors.socket).await?;
     if let Some(health) = doors.health {
         http::serve_health(health, desk.clone()).map_err(ControlError::Thread)?;
+    }
+    if let Some(api) = doors.api {
+        http::serve_api(api).map_err(ControlError::Thread)?;
     }
     if let Some(listener) = doors.metrics {
         let metrics = Arc::new(Metrics::new());

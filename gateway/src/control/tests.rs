@@ -43,7 +43,8 @@ impl Bench {
     }
 
     fn start(&self) -> Result<Control, ControlError> {
-        start(&self.config, Arc::clone(&self.records), self.requests.clone(), self.events.clone())
+        let records = Arc::clone(&self.records);
+        start(&self.config, records, self.requests.clone(), self.events.clone(), None)
     }
 
     fn client(&self) -> Client {
@@ -69,6 +70,10 @@ fn signalling(
             Request::HangUp { id, reply } => {
                 let _ = reply.send(usize::from(id == "SCL_up"));
                 "hang up"
+            }
+            Request::CallIn { reply, .. } => {
+                let _ = reply.send(None);
+                "call in"
             }
             Request::PlanChanged(reply) => {
                 let _ = reply.send(());

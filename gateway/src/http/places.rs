@@ -1,4 +1,4 @@
-//! A listener with a few places: a connection holds one for at most [`STAY`], so that strangers who
+//! A listener with a few places: a connection holds one for a while and no longer, so that strangers who
 //! connect and say nothing take neither all file descriptors nor the page from those who watch.
 
 use std::future::Future;
@@ -13,16 +13,19 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Sleep, sleep};
 
-/// Connections at a time.
-const PLACES: usize = 64;
-/// How long one may last; a page takes milliseconds.
-const STAY: Duration = Duration::from_secs(10);
+/// How many connections there may be at a time, and how long one may last.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    pub places: usize,
+    pub stay: Duration,
+}
 
 /// The listener.
 #[derive(Debug)]
 pub struct Places {
     listener: TcpListener,
     free: Arc<Semaphore>,
+    stay: Duration,
 }
 
 impl Places {
@@ -30,9 +33,10 @@ impl Places {
     ///
     /// # Errors
     /// The runtime does not take it.
-    pub fn new(listener: std::net::TcpListener) -> io::Result<Self> {
+    pub fn new(listener: std::net::TcpListener, bounds: Bounds) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
-        Ok(Self { listener: TcpListener::from_std(listener)?, free: Arc::new(Semaphore::new(PLACES)) })
+        let free = Arc::new(Semaphore::new(bounds.places));
+        Ok(Self { listener: TcpListener::from_std(listener)?, free, stay: bounds.stay })
     }
 }
 
@@ -49,7 +53,7 @@ impl axum::serve::Listener for Places {
             };
             match self.listener.accept().await {
                 Ok((stream, peer)) => {
-                    return (Guest { stream, until: Box::pin(sleep(STAY)), _place: place }, peer);
+                    return (Guest { stream, until: Box::pin(sleep(self.stay)), _place: place }, peer);
                 }
                 // Out of file descriptors, mostly: another try at once would spin.
                 Err(_) => sleep(Duration::from_millis(100)).await,

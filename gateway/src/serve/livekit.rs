@@ -20,6 +20,8 @@ pub(super) struct Parts {
     pub questions: Option<mpsc::Sender<Question>>,
     pub told: Option<mpsc::Receiver<Told>>,
     pub incoming: Option<mpsc::Receiver<Incoming>>,
+    /// For calls that our own API is asked for.
+    pub tell: Option<mpsc::Sender<Incoming>>,
     pub bus: Option<Bus>,
 }
 
@@ -40,8 +42,10 @@ pub(super) fn start(
     }
     let (live, events) = LiveRooms::start(Settings { bind: config.rooms.bind, extra_roots }, wake)?;
     (parts.live, parts.events) = (Some(live), Some(events));
-    if let Some(redis) = &config.redis {
-        let (tell, incoming) = mpsc::channel(INCOMING);
+    let (tell, incoming) = mpsc::channel(INCOMING);
+    if config.api.is_some() {
+        (parts.tell, parts.incoming) = (Some(tell), Some(incoming));
+    } else if let Some(redis) = &config.redis {
         let gate: Arc<dyn Gate> = Arc::clone(door) as _;
         let bus = Bus::start(authority::settings(redis), config.cluster_id.clone(), gate, tell)
             .map_err(StartError::Random)?;

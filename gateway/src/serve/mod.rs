@@ -4,6 +4,7 @@
 //! for the control socket, one that writes the records. They speak over bounded queues; whoever has
 //! something for the signalling wakes it.
 
+mod api;
 mod banner;
 mod livekit;
 mod start;

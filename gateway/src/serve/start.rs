@@ -1,12 +1,12 @@
 //! Everything that serving needs is opened here, in the order in which its absence is told best: the port
 //! that is taken before anything else was touched, the store before the threads.
 
-use super::banner;
 use super::livekit;
+use super::{api, banner};
 use crate::authority::Told;
 use crate::call::CallGate;
 use crate::call::{Calls, House, LookUp};
-use crate::control::{CallEvent, Request, server, socket};
+use crate::control::{CallEvent, Desk, Request, server, socket};
 use crate::load::Load;
 use crate::prompts::{PromptError, PromptShelf};
 use crate::transport::{BindError, Listen, Sockets, TcpLimits};
@@ -119,7 +119,9 @@ pub(super) async fn start(config: Config, file: &str) -> Result<Program, StartEr
     let (events, _) = broadcast::channel::<CallEvent>(WATCHED);
     let (ask, requests) = mpsc::channel(REQUESTS);
     let (look_up, look_ups) = mpsc::channel(LOOK_UPS);
-    let control = server::start(&config, Arc::clone(&records), ask, events.clone())?;
+    let desk = Desk::new(&config, Arc::clone(&records), ask.clone(), events.clone());
+    let api = api::open(&config, desk, parts.tell, &door)?;
+    let control = server::start(&config, Arc::clone(&records), ask, events.clone(), api)?;
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(StartError::Random)?;
     let mut ids = [0; 8];

@@ -11,7 +11,7 @@ const OTHER_FILES: usize = 200;
 /// RTP and RTCP.
 const FILES_A_CALL: usize = 2;
 
-/// SIP, RTP, health, metrics.
+/// SIP, RTP, health, metrics, the API.
 pub fn look(report: &mut Report, config: &Config) {
     report.result("SIP port", sip(config));
     report.result("RTP ports", rtp(config));
@@ -24,6 +24,11 @@ pub fn look(report: &mut Report, config: &Config) {
             Ok(Some(_)) => report.add(Came::Ok, check, format!("TCP {port}")),
             Err(error) => report.add(Came::Fail, check, error.to_string()),
         }
+    }
+    if let Some(api) = config.api {
+        let opened = http::listen_at("api.port", api.listen_ip, api.port);
+        let told = opened.map(|_| format!("TCP {} on {}", api.port, api.listen_ip));
+        report.result("API port", told.map_err(|error| error.to_string()));
     }
 }
 
