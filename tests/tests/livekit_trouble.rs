@@ -39,7 +39,7 @@ fn a_server_that_is_killed_in_mid_call_and_comes_back_has_the_caller_again() {
     let mut house = House::start();
     let mut gateway = lobby(&house);
     let mut person = house.person("lobby", "person");
-    let telephone = Terminal::tone(&gateway, "ann", "4000", 40, &[]);
+    let telephone = Terminal::tone(&gateway, "ann", "4000", 28, &[]);
     person.wait_for_tone("sip_ann", 440.0);
     house.kill_server();
     drop(person);
