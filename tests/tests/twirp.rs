@@ -8,6 +8,8 @@
 )]
 
 use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::Duration;
 use trunkline_tests::baresip::Baresip;
 use trunkline_tests::gateway::Gateway;
@@ -143,6 +145,73 @@ fn what_a_trunk_or_rule_asks_for_beyond_the_room_has_its_effect() {
     let gone = alone.sip("delete_dispatch_rule", &json!({"sip_dispatch_rule_id": rule}));
     assert_eq!(gone["sip_dispatch_rule_id"], rule.as_str());
     alone.gateway.wait_until_idle();
+}
+
+#[test]
+fn behind_a_pin_a_caller_has_the_attributes_of_his_headers_and_the_rules_agent_is_sent_for() {
+    let mut alone = Alone::start();
+    let trunk = json!({"numbers": [NUMBER], "include_headers": "SIP_ALL_HEADERS"});
+    let trunk = id(&alone.sip("create_inbound_trunk", &json!({ "trunk": trunk })), "sip_trunk_id");
+    let rule = json!({"trunk_ids": [trunk], "rule": {"dispatch_rule_direct": {"room_name": "vault", "pin": "4711"}},
+        "room_config": {"agents": [{"agent_name": "helper", "metadata": "m"}]}});
+    let _ = alone.sip("create_dispatch_rule", &json!({ "dispatch_rule": rule }));
+    let dialled = ["--from", "+15550111", "--longest", "12", "--at-once", "--keys", "4711#"];
+    let call = Terminal::call(&alone.gateway, NUMBER, &dialled);
+    let mut found = Value::Null;
+    let end = std::time::Instant::now() + Duration::from_secs(15);
+    while found != json!(["helper"]) && std::time::Instant::now() < end {
+        found = alone.house.api(&["dispatches", "vault"]);
+    }
+    assert_eq!(found, json!(["helper"]), "{}", alone.gateway.log());
+    let people = alone.house.room("list_participants", &json!({"room": "vault"}));
+    let attributes = &people["participants"][0]["attributes"];
+    assert!(
+        attributes["sip.h.user-agent"].as_str().is_some_and(|name| name.starts_with("trunkline")),
+        "{people}"
+    );
+    assert!(call.finish().success);
+    alone.gateway.wait_until_idle();
+    assert!(!alone.gateway.log().contains("4711"), "a PIN is in the log");
+}
+
+#[test]
+fn a_trunk_that_wants_tls_is_not_called_in_the_clear() {
+    let alone = Alone::start();
+    let trunk = alone.trunk_to(5_061, &json!({"transport": "SIP_TRANSPORT_TLS"}));
+    let request = json!({"sip_trunk_id": trunk, "sip_call_to": "+15550177", "room_name": "lobby"});
+    let refused = alone.python(&["create_participant", &request.to_string()]);
+    assert_eq!(refused["error"]["code"], "invalid_argument", "{refused}");
+    assert!(refused["error"]["message"].as_str().is_some_and(|why| why.contains("tls")), "{refused}");
+}
+
+#[test]
+fn strangers_who_send_half_a_request_or_too_much_keep_nobody_out() {
+    let alone = Alone::start();
+    let address = alone.url.trim_start_matches("http://").to_owned();
+    let open = || TcpStream::connect(&address).expect("connected");
+    let silent: Vec<TcpStream> = (0..200).map(|_| open()).collect();
+    let mut half = open();
+    half.write_all(b"POST /twirp/livekit.SIP/ListSIPTrunk HTTP/1.1\r\nHost: x\r\n").expect("sent");
+    let mut bodiless = open();
+    bodiless
+        .write_all(
+            b"POST /twirp/livekit.SIP/ListSIPTrunk HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\
+            Content-Type: application/json\r\n\r\n{",
+        )
+        .expect("sent");
+    let large = json!({"trunk": {"numbers": ["+1"], "metadata": "x".repeat(400_000)}});
+    let answers = twirp_at(
+        &alone.url,
+        &json!([{"method": "CreateSIPInboundTrunk", "body": large}, {"method": "ListSIPTrunk", "body": {}}]),
+    );
+    assert_eq!((&answers[0]["status"], &answers[0]["body"]["code"]), (&json!(400), &json!("malformed")));
+    assert_eq!(answers[1], json!({"status": 200, "body": {"items": []}}));
+    for mut stream in [half, bodiless] {
+        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a limit");
+        let mut told = Vec::new();
+        stream.read_to_end(&mut told).expect("it is closed in time");
+    }
+    drop(silent);
 }
 
 #[test]

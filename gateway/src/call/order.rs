@@ -143,4 +143,17 @@ mod tests {
         assert!(target(&order("a b")).unwrap_err().message.contains("sip_call_to"));
         assert!(target(&order("")).unwrap_err().message.contains("sip_call_to"));
     }
+
+    #[test]
+    fn a_trunk_that_wants_tls_is_not_called_by_udp() {
+        let order = |transport| Order {
+            address: "127.0.0.1".into(),
+            call_to: "a".into(),
+            transport,
+            ..Order::default()
+        };
+        let host = |transport| super::super::host_of(&target(&order(transport)).unwrap());
+        assert!(host(0).is_ok() && host(1).is_ok() && host(2).is_ok());
+        assert!(host(3).unwrap_err().contains("found tls"));
+    }
 }

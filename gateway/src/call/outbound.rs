@@ -24,6 +24,16 @@ pub fn host_of(to: &str) -> Result<(String, u16), String> {
     if uri.scheme != Scheme::Sip {
         return Err(format!("{}: only sip: addresses can be called in this version", text::Escaped(to)));
     }
+    // Sent by UDP instead, credentials and keys would go in the clear, and nobody would know.
+    if let Some(transport) = uri.transport()
+        && !["udp", "tcp"].iter().any(|known| transport.eq_ignore_ascii_case(known))
+    {
+        return Err(format!(
+            "{}: expected transport udp or tcp, found {}, which is not served in this version",
+            text::Escaped(to),
+            text::Escaped(transport)
+        ));
+    }
     Ok((uri.host.trim_matches(['[', ']']).to_owned(), uri.port.unwrap_or(SIP_PORT)))
 }
 
