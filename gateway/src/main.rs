@@ -14,6 +14,7 @@ mod phone;
 mod prompts;
 mod serve;
 mod shown;
+mod stun;
 mod transport;
 mod verbs;
 mod wav;

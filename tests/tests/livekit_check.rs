@@ -47,3 +47,43 @@ fn what_is_wrong_is_named_with_what_mends_it() {
     let (said, well) = check(&yaml);
     assert!(!well && said.contains("cannot reach the LiveKit server"), "{said}");
 }
+
+#[test]
+fn the_address_that_the_world_sees_is_asked_of_a_stun_server_and_announced() {
+    let port = trunkline_tests::free_port();
+    let folder = tempfile::tempdir().unwrap();
+    let mut coturn = Command::new("turnserver")
+        .args([
+            "-n",
+            "--no-auth",
+            "--no-tls",
+            "--no-dtls",
+            "--no-cli",
+            "--listening-ip",
+            "127.0.0.1",
+            "--listening-port",
+        ])
+        .args([&port.to_string(), "--pidfile"])
+        .arg(folder.path().join("pid"))
+        .args(["--log-file", "stdout"])
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("turnserver runs; Debian package coturn");
+    let yaml = format!("use_external_ip: true\nstun_servers: [\"127.0.0.1:{port}\"]\n");
+    let (mut said, mut well) = check(&yaml);
+    for _ in 0..10 {
+        if well {
+            break;
+        }
+        (said, well) = check(&yaml);
+    }
+    assert!(said.contains("127.0.0.1, as 127.0.0.1:"), "{said}");
+    let gateway = trunkline_tests::gateway::Gateway::with(&yaml);
+    let log = gateway.log();
+    assert!(log.contains("peers are told this address") && log.contains("address=127.0.0.1"), "{log}");
+    let _ = coturn.kill();
+    let _ = coturn.wait();
+    let (said, well) = check(&yaml);
+    assert!(!well && said.contains("no STUN server says which address"), "{said}");
+}

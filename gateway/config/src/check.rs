@@ -29,7 +29,7 @@ pub(crate) fn pairs(root: &Section<'_>, config: &Config) -> Result<(), ConfigErr
         return Err(root.fault(line(root, &["nat_1_to_1_ip"]), "nat_1_to_1_ip", &what));
     }
     if let (Some(at), Some(_)) = (root.line_of("nat_1_to_1_ip"), config.nat_1_to_1_ip)
-        && root.is_true("use_external_ip")
+        && config.use_external_ip
     {
         let what = "use_external_ip finds the address that this one gives: expected one of them, found both";
         return Err(root.fault(at, "nat_1_to_1_ip", what));

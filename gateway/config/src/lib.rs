@@ -63,6 +63,10 @@ pub struct Config {
     pub ringing_interval: Duration,
     /// `prompts`: WAV files of the house, by what they say (`enter_pin` …).
     pub prompts: BTreeMap<String, PathBuf>,
+    /// `use_external_ip`: `nat_1_to_1_ip` is found by STUN at the start. Off.
+    pub use_external_ip: bool,
+    /// `stun_servers`: who is asked, in turn; `host:port`.
+    pub stun_servers: Vec<String>,
     /// `max_cpu_utilization`: above it no new call is taken. 0.9.
     pub max_cpu_utilization: f32,
     /// What was understood but has no effect yet (keys of livekit/sip that a later version serves), a

@@ -17,13 +17,12 @@ enum Kind {
     Map(&'static [&'static str]),
 }
 
-const ADDRESS: &str = "set nat_1_to_1_ip to the address that peers outside see";
 const LATER: &str = "a later version serves it";
 
 const TLS: &[&str] =
     &["port", "port_listen", "certs", "key_log", "min_version", "max_version", "cipher_suites", "alpn"];
 
-const NOT_YET: [(&str, Kind, &str); 24] = [
+const NOT_YET: [(&str, Kind, &str); 23] = [
     ("pprof_port", Kind::Number, "there is no Go runtime to look into"),
     ("sip_port_listen", Kind::Number, "sip_port is what is listened on"),
     ("media_nat_1_to_1_ip", Kind::Text, "nat_1_to_1_ip is announced for RTP, too"),
@@ -35,10 +34,9 @@ const NOT_YET: [(&str, Kind, &str); 24] = [
     ("tls", Kind::Map(TLS), "TLS comes with a later version"),
     ("max_active_calls", Kind::Number, "limits.calls is the key that has an effect"),
     ("sip_trunk_ids", Kind::List, "it has none in livekit/sip, either"),
-    ("use_external_ip", Kind::Flag, ADDRESS),
     ("local_net", Kind::Text, "listen_ip says on which address we listen"),
     ("udp_max_payload", Kind::Number, LATER),
-    ("media_use_external_ip", Kind::Flag, ADDRESS),
+    ("media_use_external_ip", Kind::Flag, "use_external_ip finds the address for RTP, too"),
     ("ignore_local_addr_in_sdp", Kind::Flag, "symmetric_rtp finds the address behind a NAT"),
     ("rtp_draining_idle_timeout", Kind::Duration, LATER),
     ("rtp_draining_duration", Kind::Duration, LATER),

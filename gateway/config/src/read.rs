@@ -61,6 +61,8 @@ pub(crate) fn config(file: &str, yaml: &str, environment: Environment<'_>) -> Re
         dialplan: dialplan(&mut root, redis.is_some())?,
         sip: sip(&mut root)?,
         rooms: rooms::rooms(&mut root, livekit.is_some())?,
+        use_external_ip: root.flag("use_external_ip")?.unwrap_or(false),
+        stun_servers: rooms::stun_servers(&mut root)?,
         prompts: rooms::prompts(&mut root)?,
         api: rooms::api(&mut root)?,
         cluster_id: root.text("cluster_id")?.unwrap_or_default().to_owned(),

@@ -212,6 +212,13 @@ fn codec(word: &str) -> RoomCodec {
     }
 }
 
+/// `stun_servers`: two public ones where the file names none.
+pub(crate) fn stun_servers(root: &mut Section<'_>) -> Result<Vec<String>, ConfigError> {
+    let named = texts(root, "stun_servers")?;
+    let public = ["stun.l.google.com:19302", "global.stun.twilio.com:3478"];
+    Ok(if named.is_empty() { public.map(str::to_owned).to_vec() } else { named })
+}
+
 /// `prompts`: what is said to callers, as files.
 pub(crate) fn prompts(root: &mut Section<'_>) -> Result<BTreeMap<String, PathBuf>, ConfigError> {
     const PROMPTS: [&str; 6] =

@@ -46,11 +46,6 @@ impl<'a> Section<'a> {
         self.entries.iter().find(|entry| entry.key == key).map(|entry| entry.line)
     }
 
-    /// Is a switch on? For pairs.
-    pub(crate) fn is_true(&self, key: &str) -> bool {
-        self.entries.iter().any(|entry| entry.key == key && flag(&entry.value) == Some(true))
-    }
-
     /// A fault of a key at a line.
     pub(crate) fn fault(&self, line: u64, key: &str, what: &str) -> ConfigError {
         ConfigError { file: self.file.into(), line, message: format!("{}{key}: {what}", self.path) }

@@ -9,6 +9,7 @@ use crate::call::{Calls, House, LookUp};
 use crate::control::{CallEvent, Desk, Request, server, socket};
 use crate::load::Load;
 use crate::prompts::{PromptError, PromptShelf};
+use crate::stun;
 use crate::transport::{BindError, Listen, Sockets, TcpLimits};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -79,6 +80,8 @@ pub(super) enum StartError {
     Load(std::io::Error),
     #[error(transparent)]
     Prompts(#[from] PromptError),
+    #[error("use_external_ip: {0}; set nat_1_to_1_ip, or stun_servers that can be reached")]
+    External(String),
     #[error("no randomness from the kernel: {0}")]
     Random(getrandom::Error),
 }
@@ -86,7 +89,7 @@ pub(super) enum StartError {
 /// Starts everything.
 pub(super) async fn start(config: Config, file: &str) -> Result<Program, StartError> {
     let began = Instant::now();
-    let config = Arc::new(config);
+    let config = Arc::new(with_external_address(config).await?);
     let files = open_files_limit();
     socket::nobody_answers(&socket::path_in(&config.state_dir)).await?;
     let sockets = Sockets::bind(&listen(&config))?;
@@ -164,6 +167,17 @@ pub(super) async fn start(config: Config, file: &str) -> Result<Program, StartEr
         control,
         records,
     })
+}
+
+/// With `use_external_ip` a STUN server says what `nat_1_to_1_ip` would have.
+async fn with_external_address(mut config: Config) -> Result<Config, StartError> {
+    if config.use_external_ip {
+        let (address, server) =
+            stun::external(config.listen_ip, &config.stun_servers).await.map_err(StartError::External)?;
+        info!(%address, server, "peers are told this address: use_external_ip");
+        config.nat_1_to_1_ip = Some(address);
+    }
+    Ok(config)
 }
 
 fn recordings_folder(config: &Config) -> Result<(), StartError> {

@@ -114,10 +114,20 @@ fn look(report: &mut Report, config: &Config) {
         }
     }
     livekit::look(report, config);
+    if config.use_external_ip {
+        report.result("address", external(config));
+    }
     ports::open_files(report, config);
     if config.recording.enabled {
         report.result("recordings", writable(&config.recording.folder));
     }
+}
+
+fn external(config: &Config) -> Result<String, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let asked = crate::stun::external(config.listen_ip, &config.stun_servers);
+    let (address, server) = runtime.map_err(|error| error.to_string())?.block_on(asked)?;
+    Ok(format!("{address}, as {server} sees it; peers are told it"))
 }
 
 fn dialogue(config: &Config) -> Result<String, String> {
