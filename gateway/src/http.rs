@@ -106,11 +106,12 @@ pub fn serve_metrics(listener: TcpListener, metrics: Arc<Metrics>, desk: Desk) -
     Ok(())
 }
 
-/// livekit/sip's words: `OK` with 200, `Stopped` with 503. Who accepts JSON gets the word in it.
+/// livekit/sip's words: `OK` with 200, `UnderLoad` with 429, `Stopped` with 503. Who accepts JSON gets the word in it.
 async fn health(State(desk): State<Desk>, headers: HeaderMap) -> Response {
     let (status, word) = match desk.ask(Request::Status).await {
-        Ok(now) if !now.draining => (StatusCode::OK, "OK"),
-        Ok(_) => (StatusCode::SERVICE_UNAVAILABLE, "Stopped"),
+        Ok(now) if now.draining => (StatusCode::SERVICE_UNAVAILABLE, "Stopped"),
+        Ok(now) if now.full => (StatusCode::TOO_MANY_REQUESTS, "UnderLoad"),
+        Ok(_) => (StatusCode::OK, "OK"),
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "Unresponsive"),
     };
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();

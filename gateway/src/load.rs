@@ -1,10 +1,13 @@
-//! How busy the processor is: livekit/sip's rule that a machine with too little idle time takes no new calls.
+//! How busy the processors are: livekit/sip's rule that a node with too little idle time takes no new calls.
 //!
 //! One thread reads the kernel's counters every two seconds; whoever asks reads one number.
 
+mod processors;
+
+use processors::Processors;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 const EVERY: Duration = Duration::from_secs(2);
 
@@ -18,6 +21,8 @@ pub struct Load {
 struct Inner {
     /// Thousandths.
     most: u32,
+    /// Thousandths, as last measured.
+    used: AtomicU32,
     over: AtomicBool,
 }
 
@@ -30,23 +35,28 @@ impl Load {
 
     fn of(most: f32) -> Self {
         let most = (most * 1_000.0) as u32;
-        Self { inner: Arc::new(Inner { most, over: AtomicBool::new(false) }) }
+        Self { inner: Arc::new(Inner { most, used: AtomicU32::new(0), over: AtomicBool::new(false) }) }
     }
 
-    /// Measures from now on; `most` is `max_cpu_utilization`. Two measurements in a row have to be above it: one
-    /// burst of set-ups is no load.
-    pub fn watch(most: f32) -> std::io::Result<Self> {
+    /// Measures from now on; `most` is `max_cpu_utilization`, `wanted` LIVEKIT_CPU_REQUEST. Two measurements in a
+    /// row have to be above it: one burst of set-ups is no load.
+    pub fn watch(most: f32, wanted: Option<f64>) -> std::io::Result<Self> {
         let load = Self::of(most);
         let watched = Arc::downgrade(&load.inner);
         std::thread::Builder::new().name("trunkline-load".to_owned()).spawn(move || {
-            let (mut before, mut was_over) = (times(), false);
+            let (processors, began) = (Processors::found(wanted), Instant::now());
+            tracing::info!(?processors, "the load of the processors is measured");
+            let (mut before, mut was_over) = (processors.read(began), false);
             loop {
                 std::thread::sleep(EVERY);
                 let Some(inner) = watched.upgrade() else { return };
-                let now = times();
-                if let (Some((busy, all)), Some((busy_before, all_before))) = (now, before) {
-                    let span = all.saturating_sub(all_before).max(1);
-                    let used = (busy.saturating_sub(busy_before) * 1_000 / span) as u32;
+                let now = processors.read(began);
+                if let (Some(now), Some(before)) = (now, before)
+                    && now.had > before.had
+                {
+                    let share = (now.used - before.used) / (now.had - before.had);
+                    let used = (share.max(0.0) * 1_000.0) as u32;
+                    inner.used.store(used, Ordering::Relaxed);
                     let over = used > inner.most;
                     inner.over.store(over && was_over, Ordering::Relaxed);
                     was_over = over;
@@ -61,17 +71,11 @@ impl Load {
     pub fn is_full(&self) -> bool {
         self.inner.over.load(Ordering::Relaxed)
     }
-}
 
-/// Busy and whole ticks of all processors since the boot.
-fn times() -> Option<(u64, u64)> {
-    let text = std::fs::read_to_string("/proc/stat").ok()?;
-    let first = text.lines().next()?;
-    let ticks: Vec<u64> = first.split_whitespace().skip(1).filter_map(|t| t.parse().ok()).collect();
-    let all: u64 = ticks.iter().take(8).sum();
-    // Idle, and idle while a disk is waited for.
-    let idle: u64 = ticks.iter().skip(3).take(2).sum();
-    Some((all - idle, all))
+    /// The share of the processors that was used as last measured: 1 is all of them.
+    pub fn share(&self) -> f64 {
+        f64::from(self.inner.used.load(Ordering::Relaxed)) / 1_000.0
+    }
 }
 
 #[cfg(test)]
@@ -79,13 +83,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_kernels_counters_are_read() {
-        let (busy, all) = times().unwrap();
-        assert!(busy > 0 && busy < all);
-    }
-
-    #[test]
     fn nothing_measured_is_no_load() {
         assert!(!Load::none().is_full());
+        assert_eq!(Load::none().share(), 0.0);
     }
 }

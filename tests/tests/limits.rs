@@ -168,3 +168,34 @@ fn a_far_party_that_only_rings_is_given_up_after_the_limit_and_the_caller_keeps_
     assert_eq!(said("Two."), 1, "the agent that was there goes on, and greets nobody anew: {timeline:#?}");
     assert!(timeline[failed..].iter().any(|e| e["kind"] == "transcript"), "{timeline:#?}");
 }
+
+#[test]
+fn options_say_that_there_is_no_room_and_again_that_there_is_and_invites_have_their_own_answer() {
+    let health = trunkline_tests::free_port();
+    let mut gateway = gateway(&format!("health_port: {health}\nlimits:\n  calls: 1\n"));
+    let peer = Peer::new(gateway.port);
+    let options = |id: &str| {
+        let answer = peer.ask(&peer.request("OPTIONS", id, 1, None, None), id, "1 OPTIONS");
+        answer.expect("an answer to OPTIONS")
+    };
+    assert_eq!(status(&options("before")), Some(200));
+    let talk = peer.dial("only", 40_000).unwrap();
+    assert_busy(&options("full"));
+    assert_eq!(page(health), "429 UnderLoad");
+    assert_busy(&invite(&peer, "second"));
+    peer.hang_up(&talk).unwrap();
+    gateway.wait_until_idle();
+    assert_eq!(status(&options("after")), Some(200));
+    assert_eq!(page(health), "200 OK");
+}
+
+/// Status and word of the health page.
+fn page(port: u16) -> String {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).expect("health_port listens");
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").expect("asked");
+    let mut text = String::new();
+    stream.read_to_string(&mut text).expect("a page");
+    let code = text.split(' ').nth(1).unwrap_or_default();
+    format!("{code} {}", text.split("\r\n\r\n").nth(1).unwrap_or_default())
+}

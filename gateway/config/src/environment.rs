@@ -5,8 +5,7 @@ use std::path::PathBuf;
 
 /// Variables of the seeds and of livekit/sip that a later version serves. Their values are never told:
 /// some are secrets.
-const NOT_YET: [(&str, &str); 9] = [
-    ("LIVEKIT_CPU_REQUEST", "the load of the processor decides nothing in this version"),
+const NOT_YET: [(&str, &str); 8] = [
     ("WHISPERLIVE_URL", "the agent hears with its embedded recogniser in this version"),
     ("DEEPGRAM_API_KEY", "the agent hears with its embedded recogniser in this version"),
     ("PIPER_URL", "the agent speaks with its embedded voice in this version"),
@@ -39,6 +38,21 @@ pub(crate) fn sip_port(environment: Environment<'_>) -> Result<Option<u16>, Conf
         _ => {
             let shown: String = text.escape_debug().take(60).collect();
             let message = format!("SIP_PORT: expected a port from 1 to 65535, found \"{shown}\"");
+            Err(ConfigError { file: "environment".into(), line: 0, message })
+        }
+    }
+}
+
+/// `LIVEKIT_CPU_REQUEST`: how many processors are ours, whole or in part.
+pub(crate) fn cpu_request(environment: Environment<'_>) -> Result<Option<f64>, ConfigError> {
+    let Some(text) = set(environment, "LIVEKIT_CPU_REQUEST") else { return Ok(None) };
+    match text.trim().parse::<f64>() {
+        Ok(many) if many.is_finite() && many > 0.0 => Ok(Some(many)),
+        _ => {
+            let shown: String = text.escape_debug().take(60).collect();
+            let message = format!(
+                "LIVEKIT_CPU_REQUEST: expected a number of processors such as 2 or 0.5, found \"{shown}\""
+            );
             Err(ConfigError { file: "environment".into(), line: 0, message })
         }
     }

@@ -69,6 +69,8 @@ pub struct Config {
     pub stun_servers: Vec<String>,
     /// `max_cpu_utilization`: above it no new call is taken. 0.9.
     pub max_cpu_utilization: f32,
+    /// LIVEKIT_CPU_REQUEST: the processors that the load is measured of; `None`: those of the control group, or all.
+    pub cpu_request: Option<f64>,
     /// What was understood but has no effect yet (keys of livekit/sip that a later version serves), a
     /// sentence each, with file and line: told at the start and by `trunkline check`.
     pub notes: Vec<String>,

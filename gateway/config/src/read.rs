@@ -68,6 +68,7 @@ pub(crate) fn config(file: &str, yaml: &str, environment: Environment<'_>) -> Re
         cluster_id: root.text("cluster_id")?.unwrap_or_default().to_owned(),
         ringing_interval: rooms::ringing_interval(&mut root)?,
         max_cpu_utilization: rooms::cpu(&mut root)?,
+        cpu_request: environment::cpu_request(environment)?,
         livekit,
         redis,
         limits,

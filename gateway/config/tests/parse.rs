@@ -254,6 +254,17 @@ fn the_environment_fills_what_the_file_leaves_open() {
 }
 
 #[test]
+fn the_processors_that_are_ours_are_a_number() {
+    let many = |text| with("", &[("LIVEKIT_CPU_REQUEST", text)]).map(|config| config.cpu_request);
+    assert_eq!(many("1.5").unwrap(), Some(1.5));
+    assert_eq!(many("").unwrap(), None);
+    for wrong in ["0", "-1", "two", "inf", "NaN"] {
+        let error = many(wrong).unwrap_err().to_string();
+        assert!(error.contains("LIVEKIT_CPU_REQUEST") && error.contains("such as 2 or 0.5"), "{error}");
+    }
+}
+
+#[test]
 fn the_state_lies_where_the_machine_keeps_state() {
     for (environment, folder) in [
         (&[("XDG_STATE_HOME", "/x")][..], "/x/trunkline"),

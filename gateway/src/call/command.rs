@@ -182,6 +182,8 @@ impl Calls {
             pid: std::process::id(),
             uptime_s: now.as_secs(),
             draining: self.drain != Drain::No,
+            full: self.desk.is_full(),
+            cpu: self.desk.load_share(),
             sip: self.sip.clone(),
             agent: self.desk.agents.engine_fault().unwrap_or_else(|| "ready".into()),
             open: self.desk.plan.trunks.is_empty(),

@@ -20,6 +20,7 @@ use trunkline_media::engine::Engine;
 use trunkline_media::event::LegId;
 use trunkline_media::sdp::Preferences;
 use trunkline_media::session::Codec;
+use trunkline_psrpc::Gate;
 use trunkline_records::{Records, RecordsError};
 use trunkline_room::{LocalRooms, ParticipantId};
 use trunkline_sip::{CallHandle, Endpoint, Time};
@@ -249,6 +250,18 @@ impl Desk {
     /// Has the processor more to do than `max_cpu_utilization` allows?
     pub fn load_is_full(&self) -> bool {
         self.load.is_full()
+    }
+
+    /// Is there no room for a new call: `limits.calls` or `max_cpu_utilization` is reached?
+    pub fn is_full(&self) -> bool {
+        let limit = self.config.limits.calls;
+        let up = usize::try_from(self.limiter.calls()).unwrap_or(usize::MAX);
+        !self.door.takes_calls() || (limit > 0 && up >= limit)
+    }
+
+    /// The share of the processors that is used.
+    pub fn load_share(&self) -> f64 {
+        self.load.share()
     }
 
     /// The calls in a room.

@@ -63,6 +63,8 @@ impl Calls {
     /// Bytes came in.
     pub fn receive(&mut self, now: Time, flow: Flow, bytes: Bytes) {
         self.desk.now = now;
+        let full = self.desk.is_full();
+        self.desk.endpoint.set_full(full);
         self.desk.endpoint.receive(now, flow, bytes);
     }
 

@@ -82,6 +82,10 @@ pub struct Status {
     pub uptime_s: u64,
     /// New calls are refused.
     pub draining: bool,
+    /// There is no room for a new call now: `limits.calls` or `max_cpu_utilization` is reached.
+    pub full: bool,
+    /// The share of the processors that is used; 1 is all that are ours.
+    pub cpu: f64,
     /// `udp 0.0.0.0:5060`
     pub sip: Vec<String>,
     /// `ready`, or what is missing.

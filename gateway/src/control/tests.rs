@@ -25,6 +25,7 @@ struct Bench {
     events: broadcast::Sender<CallEvent>,
     asked: mpsc::Receiver<&'static str>,
     draining: Arc<AtomicBool>,
+    full: Arc<AtomicBool>,
 }
 
 impl Bench {
@@ -38,8 +39,10 @@ impl Bench {
         let (note, asked) = mpsc::channel();
         let draining = Arc::new(AtomicBool::new(false));
         let drained = Arc::clone(&draining);
-        thread::spawn(move || signalling(inbox, &note, &drained));
-        Self { folder, config, records: Arc::new(records), requests, events, asked, draining }
+        let full = Arc::new(AtomicBool::new(false));
+        let filled = Arc::clone(&full);
+        thread::spawn(move || signalling(inbox, &note, &drained, &filled));
+        Self { folder, config, records: Arc::new(records), requests, events, asked, draining, full }
     }
 
     fn start(&self) -> Result<Control, ControlError> {
@@ -56,11 +59,12 @@ fn signalling(
     mut inbox: tokio_mpsc::Receiver<Request>,
     note: &mpsc::Sender<&'static str>,
     draining: &AtomicBool,
+    full: &AtomicBool,
 ) {
     while let Some(request) = inbox.blocking_recv() {
         let _ = note.send(match request {
             Request::Status(reply) => {
-                let _ = reply.send(status(draining.load(Ordering::Relaxed)));
+                let _ = reply.send(status(draining.load(Ordering::Relaxed), full.load(Ordering::Relaxed)));
                 "status"
             }
             Request::Calls(reply) => {
@@ -84,12 +88,14 @@ fn signalling(
     }
 }
 
-fn status(draining: bool) -> Status {
+fn status(draining: bool, full: bool) -> Status {
     Status {
         version: "0.1.0",
         pid: std::process::id(),
         uptime_s: 7,
         draining,
+        full,
+        cpu: 0.25,
         sip: vec!["udp 0.0.0.0:5060".into()],
         agent: "ready".into(),
         open: true,
@@ -272,6 +278,9 @@ fn the_health_page_says_ok_until_calls_are_refused() {
     let _control = bench.start().expect("started");
     let answer = get(port, "/");
     assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("\r\n\r\nOK"), "{answer}");
+    bench.full.store(true, Ordering::Relaxed);
+    let answer = get(port, "/");
+    assert!(answer.starts_with("HTTP/1.1 429 ") && answer.ends_with("\r\n\r\nUnderLoad"), "{answer}");
     bench.draining.store(true, Ordering::Relaxed);
     let answer = get(port, "/");
     assert!(answer.starts_with("HTTP/1.1 503 ") && answer.ends_with("\r\n\r\nStopped"), "{answer}");

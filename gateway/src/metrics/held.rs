@@ -34,7 +34,7 @@ impl Collector for Held {
             ("trunkline_rooms", "Local rooms", counts.rooms),
             ("trunkline_participants", "Participants of local rooms", counts.participants),
             ("trunkline_tcp_connections", "TCP connections of SIP peers", counts.connections),
-            ("livekit_sip_available", "New calls are taken", usize::from(!status.draining)),
+            ("livekit_sip_available", "New calls are taken", usize::from(!status.draining && !status.full)),
         ] {
             let gauge = ConstGauge::new(i64::try_from(held).unwrap_or(i64::MAX));
             gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;

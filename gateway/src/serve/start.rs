@@ -110,7 +110,7 @@ pub(super) async fn start(config: Config, file: &str) -> Result<Program, StartEr
     let ports = config.rtp_port.0..=config.rtp_port.1;
     let (engine, legs) = Engine::start(EngineConfig { threads: 0, ports, wake: wake() })?;
     let (rooms, room_events) = LocalRooms::start(ROOM, wake())?;
-    let load = Load::watch(config.max_cpu_utilization).map_err(StartError::Load)?;
+    let load = Load::watch(config.max_cpu_utilization, config.cpu_request).map_err(StartError::Load)?;
     let door = CallGate::new(&config, load.clone());
     let parts = livekit::start(&config, &door, wake())?;
     let dialogue = Arc::new(dialogue(&config)?);

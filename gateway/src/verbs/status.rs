@@ -39,6 +39,9 @@ fn text(status: &Value) -> String {
     if yes("draining") {
         text.push_str("  draining: new calls are refused\n");
     }
+    if yes("full") {
+        text.push_str("  full: limits.calls or max_cpu_utilization is reached\n");
+    }
     if yes("open") {
         text.push_str(
             "  open: no trunk is set up, so anybody may call; `trunkline trunk add` closes the door\n",

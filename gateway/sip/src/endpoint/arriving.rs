@@ -101,6 +101,9 @@ impl Endpoint {
     }
 
     fn check_options(&self, request: &Message) -> Result<(), Refusal> {
+        if self.full {
+            return Err(Refusal::new(503));
+        }
         self.check_service(request)
     }
 

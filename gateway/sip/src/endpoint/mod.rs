@@ -168,6 +168,7 @@ pub struct Endpoint {
     /// By Call-ID and our tag.
     dialogs: HashedMap<Id>,
     draining: Option<u32>,
+    full: bool,
     malformed: u64,
 }
 
@@ -194,6 +195,7 @@ impl Endpoint {
             calls: Arena::new(),
             dialogs: HashedMap::default(),
             draining: None,
+            full: false,
             malformed: 0,
         }
     }
@@ -228,6 +230,11 @@ impl Endpoint {
     /// From now on new INVITEs and OPTIONS get 503 with this Retry-After; `None` ends it. Calls go on.
     pub fn set_draining(&mut self, retry_after: Option<u32>) {
         self.draining = retry_after;
+    }
+    /// While this is so, OPTIONS get 503 with Retry-After: whoever asks by them whether we take calls goes
+    /// elsewhere. INVITEs are not concerned: whoever counts calls answers them.
+    pub fn set_full(&mut self, full: bool) {
+        self.full = full;
     }
     /// What is held.
     #[must_use]
