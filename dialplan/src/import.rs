@@ -4,10 +4,11 @@
 
 mod fields;
 mod find;
+mod outbound;
 mod rule;
 mod trunk;
 
-use crate::{DispatchRule, Trunk};
+use crate::{DispatchRule, OutboundTrunk, Trunk};
 use std::fmt::Write;
 use trunkline_yaml::Node;
 
@@ -17,6 +18,8 @@ pub struct Imported {
     /// Without ids where the text gives none.
     pub trunks: Vec<Trunk>,
     pub rules: Vec<DispatchRule>,
+    /// Trunks through which calls go out.
+    pub outbound: Vec<OutboundTrunk>,
     /// What was left out or has no effect, a sentence each, with its line.
     pub notes: Vec<String>,
 }
@@ -50,17 +53,16 @@ pub fn import(text: &str) -> Result<Imported, ImportError> {
             match what {
                 find::Found::Trunk(node) => imported.trunks.extend(trunk::read(node, &mut imported.notes)?),
                 find::Found::Rule(node) => imported.rules.push(rule::read(node, &mut imported.notes)?),
-                find::Found::Outbound(node) => imported.notes.push(format!(
-                    "line {}: left out: a trunk for outbound calls, which a later version serves",
-                    node.line
-                )),
+                find::Found::Outbound(node) => {
+                    imported.outbound.extend(outbound::read(node, &mut imported.notes)?);
+                }
                 find::Found::Other(line, key) => {
                     imported.notes.push(format!("line {line}: {key}: left out: no trunk or dispatch rule"));
                 }
             }
         }
     }
-    if imported.trunks.is_empty() && imported.rules.is_empty() {
+    if imported.trunks.is_empty() && imported.rules.is_empty() && imported.outbound.is_empty() {
         let message =
             "expected a trunk or a dispatch rule (trunk:, dispatch_rule:, or what lk sip takes), found none";
         return Err(ImportError {

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use trunkline_dialplan::import::import;
-use trunkline_dialplan::{Destination, Facts, Plan, Verdict, evaluate};
+use trunkline_dialplan::{Destination, Facts, Plan, TrunkTransport, Verdict, evaluate};
 
 #[test]
 fn the_example_of_a_users_documentation_is_imported_as_it_stands() {
@@ -95,13 +95,13 @@ fn agents_and_what_else_is_not_served_is_told() {
     .unwrap();
     assert!(imported.rules[0].hide_phone_number);
     assert_eq!(imported.rules[0].attributes["a"], "1");
+    assert_eq!(
+        (imported.outbound[0].address.as_str(), imported.outbound[0].numbers.len()),
+        ("sip.example.com", 1)
+    );
     let notes = imported.notes.join("\n");
-    for told in [
-        "line 1: left out",
-        "line 6: rule.room_config has no effect",
-        "line 11: left out: a trunk for outbound",
-        "line 12: replicas: left out",
-    ] {
+    for told in ["line 1: left out", "line 6: rule.room_config has no effect", "line 12: replicas: left out"]
+    {
         assert!(notes.contains(told), "{told}: {notes}");
     }
 }
@@ -119,6 +119,21 @@ fn livekits_old_kind_of_trunk_is_imported() {
         ("ST_1", "+15550100", "+4930")
     );
     assert!(trunk.wants_credentials());
+}
+
+#[test]
+fn a_trunk_for_calls_that_go_out_is_imported_with_all_that_it_says() {
+    let imported = import(
+        r#"{"trunk": {"name": "o", "address": "sip.example.com:5070", "transport": "SIP_TRANSPORT_TCP", "numbers": ["+1"],
+            "authUsername": "u", "authPassword": "p", "headers": {"X-A": "b"}, "includeHeaders": "SIP_X_HEADERS",
+            "mediaEncryption": "SIP_MEDIA_ENCRYPT_REQUIRE"}}"#,
+    )
+    .unwrap();
+    let trunk = &imported.outbound[0];
+    assert_eq!((trunk.transport, trunk.auth_password.as_str()), (TrunkTransport::Tcp, "p"));
+    assert_eq!((trunk.mapping.headers["X-A"].as_str(), trunk.media.requires_encryption()), ("b", true));
+    let wrong = import("outbound_trunk: {address: 'sip:x', numbers: ['+1']}").unwrap_err().to_string();
+    assert!(wrong.starts_with("line 1: outbound_trunk: trunk address should be a hostname"), "{wrong}");
 }
 
 #[test]

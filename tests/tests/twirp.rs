@@ -355,6 +355,10 @@ fn what_was_set_up_is_there_after_a_restart_and_calls_come_in_by_it() {
     );
     let listed = alone.sip("list_outbound_trunk", &json!({"trunk_ids": [out]}));
     assert_eq!(listed["items"][0]["name"], "out", "{listed}");
+    let shown = alone.gateway.json(&["trunk", "outbound"]);
+    assert_eq!((&shown[0]["id"], &shown[0]["auth_password"]), (&json!(out), &json!("…")), "{shown}");
+    assert!(alone.gateway.cli(&["trunk", "remove", &out]).status.success());
+    assert_eq!(alone.sip("list_outbound_trunk", &json!({})), json!({}));
     let without = json!({"name": "open", "numbers": [NUMBER], "allowed_addresses": ["127.0.0.0/8"]});
     let _ = alone.python(&["update_inbound_trunk", &without.to_string(), &trunk]);
     let mut person = alone.house.person("lobby", "person");

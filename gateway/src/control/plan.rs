@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::net::IpAddr;
-use trunkline_dialplan::{Destination, DispatchRule, Facts, Plan, Trunk, Verdict, evaluate};
+use trunkline_dialplan::{Destination, DispatchRule, Facts, OutboundTrunk, Plan, Trunk, Verdict, evaluate};
 
 /// What stands in place of a secret.
 pub const MASK: &str = "…";
@@ -18,6 +18,15 @@ pub const MASK: &str = "…";
 /// The trunk without its password.
 #[must_use]
 pub fn masked_trunk(mut trunk: Trunk) -> Trunk {
+    if !trunk.auth_password.is_empty() {
+        trunk.auth_password = MASK.into();
+    }
+    trunk
+}
+
+/// The trunk through which calls go out, without its password.
+#[must_use]
+pub fn masked_outbound(mut trunk: OutboundTrunk) -> OutboundTrunk {
     if !trunk.auth_password.is_empty() {
         trunk.auth_password = MASK.into();
     }
@@ -45,6 +54,11 @@ pub async fn trunks(State(desk): State<Desk>) -> Result<Json<Vec<Trunk>>, Refuse
     Ok(Json(plan.trunks.into_iter().map(masked_trunk).collect()))
 }
 
+pub async fn outbound(State(desk): State<Desk>) -> Result<Json<Vec<OutboundTrunk>>, Refused> {
+    let plan = desk.records(trunkline_records::Records::plan).await?;
+    Ok(Json(plan.outbound.into_iter().map(masked_outbound).collect()))
+}
+
 pub async fn rules(State(desk): State<Desk>) -> Result<Json<Vec<DispatchRule>>, Refused> {
     let plan = desk.records(trunkline_records::Records::plan).await?;
     Ok(Json(plan.rules.into_iter().map(masked_rule).collect()))
@@ -61,6 +75,16 @@ pub async fn add_trunk(
     Ok(Json(masked_trunk(stored)))
 }
 
+pub async fn add_outbound(
+    State(desk): State<Desk>,
+    trunk: Result<Json<OutboundTrunk>, JsonRejection>,
+) -> Result<Json<OutboundTrunk>, Refused> {
+    let trunk = read(trunk)?;
+    refuse_mask(&trunk.auth_password)?;
+    let stored = desk.records(move |records| records.add_outbound(trunk)).await?;
+    Ok(Json(masked_outbound(stored)))
+}
+
 pub async fn add_rule(
     State(desk): State<Desk>,
     rule: Result<Json<DispatchRule>, JsonRejection>,
@@ -75,6 +99,14 @@ pub async fn add_rule(
 pub async fn remove_trunk(State(desk): State<Desk>, Path(id): Path<String>) -> Result<StatusCode, Refused> {
     desk.records(move |records| records.remove_trunk(&id)).await?;
     desk.ask(Request::PlanChanged).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub async fn remove_outbound(
+    State(desk): State<Desk>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Refused> {
+    desk.records(move |records| records.remove_outbound(&id)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -158,6 +158,8 @@ fn router(desk: Desk) -> Router {
         .route("/events", get(events::stream))
         .route("/trunks", get(plan::trunks).post(plan::add_trunk))
         .route("/trunks/{id}", delete(plan::remove_trunk))
+        .route("/outbound", get(plan::outbound).post(plan::add_outbound))
+        .route("/outbound/{id}", delete(plan::remove_outbound))
         .route("/rules", get(plan::rules).post(plan::add_rule))
         .route("/rules/test", post(plan::test))
         .route("/rules/{id}", delete(plan::remove_rule))

@@ -3,12 +3,12 @@
 
 use super::Failure;
 use crate::control::client::{Client, ClientError, segment};
-use crate::control::plan::{Imagined, MASK, masked_rule, masked_trunk};
+use crate::control::plan::{Imagined, MASK, masked_outbound, masked_rule, masked_trunk};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use trunkline_config::Config;
-use trunkline_dialplan::{DefaultRoute, DispatchRule, Plan, Trunk};
+use trunkline_dialplan::{DefaultRoute, DispatchRule, OutboundTrunk, Plan, Trunk};
 use trunkline_records::Records;
 
 /// One of the two ways.
@@ -46,6 +46,16 @@ impl Door {
         }
     }
 
+    /// All trunks through which calls go out, without their passwords.
+    pub fn outbound(&self) -> Result<Vec<OutboundTrunk>, Failure> {
+        match self {
+            Self::Running(client) => typed(client.get("/outbound")?),
+            Self::Store(records, _) => {
+                Ok(records.plan()?.outbound.into_iter().map(masked_outbound).collect())
+            }
+        }
+    }
+
     /// All rules, without their PINs.
     pub fn rules(&self) -> Result<Vec<DispatchRule>, Failure> {
         match self {
@@ -63,6 +73,15 @@ impl Door {
         }
     }
 
+    /// Adds a trunk through which calls go out; as stored.
+    pub fn add_outbound(&self, trunk: OutboundTrunk) -> Result<OutboundTrunk, Failure> {
+        refuse_mask(&trunk.auth_password)?;
+        match self {
+            Self::Running(client) => typed(client.post("/outbound", &value(&trunk)?)?),
+            Self::Store(records, _) => Ok(masked_outbound(records.add_outbound(trunk)?)),
+        }
+    }
+
     /// Adds a rule; as stored.
     pub fn add_rule(&self, rule: DispatchRule) -> Result<DispatchRule, Failure> {
         refuse_mask(rule.destination.pin())?;
@@ -72,8 +91,14 @@ impl Door {
         }
     }
 
-    /// Removes a trunk.
+    /// Removes a trunk of either kind.
     pub fn remove_trunk(&self, id: &str) -> Result<(), Failure> {
+        if self.outbound()?.iter().any(|trunk| trunk.id == id) {
+            return match self {
+                Self::Running(client) => Ok(client.delete(&format!("/outbound/{}", segment(id)))?),
+                Self::Store(records, _) => Ok(records.remove_outbound(id)?),
+            };
+        }
         match self {
             Self::Running(client) => Ok(client.delete(&format!("/trunks/{}", segment(id)))?),
             Self::Store(records, _) => Ok(records.remove_trunk(id)?),

@@ -2,7 +2,7 @@
 
 use super::{Door, Failure, Outcome, counted};
 use crate::cli::Context;
-use crate::control::plan::{masked_rule, masked_trunk};
+use crate::control::plan::{masked_outbound, masked_rule, masked_trunk};
 use crate::shown::Shown;
 use serde_json::json;
 use std::fmt::Write;
@@ -27,20 +27,23 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Outcome, Failure>
     let name = if arguments.file == "-" { "stdin" } else { arguments.file.as_str() };
     let text = read(&arguments.file).map_err(|error| Failure::Failed(format!("{name}: {error}")))?;
     let imported = import(&text).map_err(|error| Failure::Failed(format!("{name}: {error}")))?;
-    let Imported { trunks, rules, notes } = imported;
-    let (mut added_trunks, mut added_rules) = (trunks, rules);
+    let Imported { trunks, rules, outbound, notes } = imported;
+    let (mut added_trunks, mut added_rules, mut added_outbound) = (trunks, rules, outbound);
     if !arguments.dry_run {
         let door = Door::open(&context.config)?;
         added_trunks =
             added_trunks.into_iter().map(|trunk| door.add_trunk(trunk)).collect::<Result<_, _>>()?;
+        added_outbound =
+            added_outbound.into_iter().map(|trunk| door.add_outbound(trunk)).collect::<Result<_, _>>()?;
         added_rules = added_rules.into_iter().map(|rule| door.add_rule(rule)).collect::<Result<_, _>>()?;
     } else {
         added_trunks = added_trunks.into_iter().map(masked_trunk).collect();
+        added_outbound = added_outbound.into_iter().map(masked_outbound).collect();
         added_rules = added_rules.into_iter().map(masked_rule).collect();
     }
     if context.json {
         return Ok(Outcome::json(&json!({
-            "added": !arguments.dry_run, "trunks": added_trunks, "rules": added_rules, "notes": notes,
+            "added": !arguments.dry_run, "trunks": added_trunks, "outbound": added_outbound, "rules": added_rules, "notes": notes,
         })));
     }
     let mut said = String::new();
@@ -51,6 +54,9 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Outcome, Failure>
     for trunk in &added_trunks {
         said.push_str(&line("trunk", &trunk.id, &trunk.name));
     }
+    for trunk in &added_outbound {
+        said.push_str(&line("trunk", &trunk.id, &trunk.name));
+    }
     for rule in &added_rules {
         said.push_str(&line("rule", &rule.id, &rule.name));
     }
@@ -58,7 +64,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<Outcome, Failure>
     let _ = writeln!(
         said,
         "{}, {} {verb}",
-        counted(added_trunks.len(), "trunk"),
+        counted(added_trunks.len() + added_outbound.len(), "trunk"),
         counted(added_rules.len(), "rule")
     );
     Ok(Outcome::said(said))

@@ -11,11 +11,13 @@ use trunkline_dialplan::Trunk;
 /// What can be said after `trunkline trunk`.
 #[derive(Debug, clap::Subcommand)]
 pub enum TrunkVerb {
-    /// All trunks
+    /// All trunks through which calls come in
     List,
+    /// All trunks through which calls go out; LiveKit's API and `import` add them
+    Outbound,
     /// Add a trunk, or replace the one with the same --id
     Add(Box<New>),
-    /// Remove a trunk
+    /// Remove a trunk of either kind
     Remove {
         /// ST_…
         id: String,
@@ -69,6 +71,7 @@ pub struct New {
 pub fn run(context: &Context, verb: TrunkVerb) -> Result<Outcome, Failure> {
     match verb {
         TrunkVerb::List => list(context),
+        TrunkVerb::Outbound => outbound(context),
         TrunkVerb::Add(new) => {
             let stored = Door::open(&context.config)?.add_trunk(new.into_trunk()?)?;
             Ok(if context.json {
@@ -138,6 +141,26 @@ fn list(context: &Context) -> Result<Outcome, Failure> {
             &user,
             &limits(trunk),
         ]);
+    }
+    Ok(Outcome::said(table.fitted()))
+}
+
+fn outbound(context: &Context) -> Result<Outcome, Failure> {
+    let trunks = Door::open(&context.config)?.outbound()?;
+    if context.json {
+        return Ok(Outcome::json(&json!(trunks)));
+    }
+    if trunks.is_empty() {
+        return Ok(Outcome::said(
+            "no trunk is set up through which calls could go out; LiveKit's API and `trunkline trunk import` add them"
+                .into(),
+        ));
+    }
+    let mut table = Table::new(&["TRUNK", "NAME", "ADDRESS", "NUMBERS", "USER"]);
+    for trunk in &trunks {
+        let has_user = !trunk.auth_username.is_empty();
+        let user = if has_user { format!("{} …", trunk.auth_username) } else { String::new() };
+        table.row(&[&trunk.id, &trunk.name, &trunk.address, &any(&trunk.numbers), &user]);
     }
     Ok(Outcome::said(table.fitted()))
 }
