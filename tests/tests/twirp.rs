@@ -286,7 +286,7 @@ fn a_busy_line_is_told_with_its_status_to_both_sdks() {
 }
 
 #[test]
-fn the_javascript_sdk_sets_up_changes_lists_and_calls() {
+fn the_javascript_sdk_sets_up_changes_lists_calls_and_transfers() {
     let mut alone = Alone::start();
     let trunk = alone.javascript(
         "createSipInboundTrunk",
@@ -326,14 +326,24 @@ fn the_javascript_sdk_sets_up_changes_lists_and_calls() {
     assert_eq!(ids(&alone.javascript("listSipTrunk", &json!([])), "sipTrunkId").len(), 2);
 
     let mut person = alone.house.person("lobby", "person");
-    let phone = Baresip::answer(port, &speech, 10);
+    let far = trunkline_tests::free_port();
+    let phone = Baresip::answer(port, &speech, 15);
+    let other = Baresip::answer(far, &speech, 15);
     let placed = alone.javascript(
         "createSipParticipant",
         &json!([out, "baresip", "lobby", {"participantIdentity": "callee", "waitUntilAnswered": true}]),
     );
     assert_eq!(placed["participantIdentity"], "callee", "{placed}");
     person.wait_for_tone("callee", 440.0);
-    let _ = phone.finish(Duration::from_secs(20));
+    let nobody = json!(["lobby", "nobody", "sip:a@127.0.0.1"]);
+    let refused = javascript_at(&alone.url, "transferSipParticipant", &nobody);
+    assert_eq!(refused["error"]["code"], "not_found", "{refused}");
+    let to = json!(["lobby", "callee", format!("sip:baresip@127.0.0.1:{far}")]);
+    let _ = alone.javascript("transferSipParticipant", &to);
+    person.wait_for("left", |e| e["identity"] == "callee");
+    let (heard, printed, _folder) = other.finish(Duration::from_secs(25));
+    assert!(ears::tone_heard(&heard, 0, 440.0) > 0.8, "the two telephones talk\n{printed}");
+    drop(phone);
     let _ = alone.javascript("deleteSipTrunk", &json!([out]));
     assert!(outbound(json!({})).is_empty());
     alone.gateway.wait_until_idle();
