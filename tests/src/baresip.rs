@@ -59,6 +59,24 @@ impl Baresip {
         Self::start(port, speech, seconds, "PCMU/8000/1", "udp", ";answermode=auto", &[])
     }
 
+    /// Calls with TLS to whom this authority vouches for, its sound encrypted.
+    #[must_use]
+    pub fn call_over_tls(uri: &str, speech: &Path, seconds: u32, authority: &Path) -> Self {
+        let dial = format!("/dial {uri}");
+        let lines = format!("sip_cafile {}\nsip_verify_server yes\n", authority.display());
+        let account = ";mediaenc=srtp-mand";
+        let codec = "PCMU/8000/1";
+        Self::configured(crate::free_port(), speech, seconds, codec, "tls", account, &["-e", &dial], &lines)
+    }
+
+    /// Answers calls over TLS at the port after this one, with this certificate and key in one file.
+    #[must_use]
+    pub fn answer_over_tls(port: u16, speech: &Path, seconds: u32, certificate: &Path) -> Self {
+        let lines = format!("sip_certificate {}\n", certificate.display());
+        let account = ";answermode=auto;mediaenc=srtp";
+        Self::configured(port, speech, seconds, "PCMU/8000/1", "tls", account, &[], &lines)
+    }
+
     fn start(
         port: u16,
         speech: &Path,
@@ -68,8 +86,22 @@ impl Baresip {
         account: &str,
         more: &[&str],
     ) -> Self {
+        Self::configured(port, speech, seconds, codec, transport, account, more, "")
+    }
+
+    #[allow(clippy::too_many_arguments)] // the whole of what a telephone can be set to
+    fn configured(
+        port: u16,
+        speech: &Path,
+        seconds: u32,
+        codec: &str,
+        transport: &str,
+        account: &str,
+        more: &[&str],
+        lines: &str,
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        fs::write(folder.path().join("config"), config(folder.path(), port, speech)).expect("config");
+        fs::write(folder.path().join("config"), config(folder.path(), port, speech) + lines).expect("config");
         fs::write(
             folder.path().join("accounts"),
             format!("<sip:baresip@127.0.0.1:{port};transport={transport}>;regint=0;audio_codecs={codec}{account}\n"),

@@ -177,11 +177,23 @@ fn behind_a_pin_a_caller_has_the_attributes_of_his_headers_and_the_rules_agent_i
 #[test]
 fn a_trunk_that_wants_tls_is_not_called_in_the_clear() {
     let alone = Alone::start();
-    let trunk = alone.trunk_to(5_061, &json!({"transport": "SIP_TRANSPORT_TLS"}));
-    let request = json!({"sip_trunk_id": trunk, "sip_call_to": "+15550177", "room_name": "lobby"});
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("bound").port();
+    let datagrams = std::net::UdpSocket::bind(("127.0.0.1", port)).expect("the same port");
+    let first = std::thread::spawn(move || {
+        let mut octet = [0];
+        let (mut stream, _) = listener.accept().expect("a connection");
+        std::io::Read::read_exact(&mut stream, &mut octet).expect("an octet");
+        octet[0]
+    });
+    let trunk = alone.trunk_to(port, &json!({"transport": "SIP_TRANSPORT_TLS"}));
+    let request = json!({"sip_trunk_id": trunk, "sip_call_to": "+15550177", "room_name": "lobby",
+        "wait_until_answered": true});
     let refused = alone.python(&["create_participant", &request.to_string()]);
-    assert_eq!(refused["error"]["code"], "invalid_argument", "{refused}");
-    assert!(refused["error"]["message"].as_str().is_some_and(|why| why.contains("tls")), "{refused}");
+    assert_eq!(refused["error"]["code"], "unavailable", "{refused}");
+    assert_eq!(first.join().expect("an octet"), 0x16, "a handshake of TLS, and nothing else");
+    datagrams.set_nonblocking(true).expect("set");
+    assert!(datagrams.recv(&mut [0; 2_048]).is_err(), "nothing by UDP");
 }
 
 #[test]

@@ -22,6 +22,18 @@ pub(crate) fn pairs(root: &Section<'_>, config: &Config) -> Result<(), ConfigErr
     if let Some(api) = config.api {
         api_alone(root, config, api.port)?;
     }
+    if let Some(tls) = &config.tls {
+        for (key, port) in [
+            ("sip_port", config.sip_port),
+            ("health_port", config.health_port),
+            ("prometheus_port", config.prometheus_port),
+        ] {
+            if port == tls.port_listen {
+                let what = format!("expected another port than {key}, found {port} for both");
+                return Err(root.fault(line(root, &["tls"]), "tls.port", &what));
+            }
+        }
+    }
     if let (Some(listen), Some(nat)) = (config.listen_ip, config.nat_1_to_1_ip)
         && listen.is_ipv4() != nat.is_ipv4()
     {

@@ -8,9 +8,12 @@ mod livekit;
 mod read;
 mod rooms;
 mod section;
+mod tls;
 mod value;
 
 pub use house::{Answer, Api, Backend, LiveKit, Redis, RedisTls, RoomCodec, Rooms, Secret};
+
+pub use tls::Tls;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -50,6 +53,8 @@ pub struct Config {
     pub recording: Recording,
     pub dialplan: Dialplan,
     pub sip: Sip,
+    /// `tls`: SIP over TLS is listened for; `None`: it is not.
+    pub tls: Option<Tls>,
     /// `ws_url` and its keys: a LiveKit server.
     pub livekit: Option<LiveKit>,
     /// `redis`: trunks, rules and commands come from livekit-server over it.

@@ -19,19 +19,15 @@ enum Kind {
 
 const LATER: &str = "a later version serves it";
 
-const TLS: &[&str] =
-    &["port", "port_listen", "certs", "key_log", "min_version", "max_version", "cipher_suites", "alpn"];
-
-const NOT_YET: [(&str, Kind, &str); 23] = [
+const NOT_YET: [(&str, Kind, &str); 22] = [
     ("pprof_port", Kind::Number, "there is no Go runtime to look into"),
     ("sip_port_listen", Kind::Number, "sip_port is what is listened on"),
     ("media_nat_1_to_1_ip", Kind::Text, "nat_1_to_1_ip is announced for RTP, too"),
     ("hide_inbound_port", Kind::Flag, "whoever is not known is refused with 404"),
     ("audio_dtmf", Kind::Flag, "keys go out as tones where telephone-event was not agreed on"),
-    ("sip_hostname", Kind::Text, "TLS comes with a later version"),
+    ("sip_hostname", Kind::Text, "Contact has our address, under TLS, too"),
     ("outbound_route_headers", Kind::List, "outbound calls through trunks come with a later version"),
     ("tcp", Kind::Map(&["dial_port"]), "TCP connections go out from any port"),
-    ("tls", Kind::Map(TLS), "TLS comes with a later version"),
     ("max_active_calls", Kind::Number, "limits.calls is the key that has an effect"),
     ("sip_trunk_ids", Kind::List, "it has none in livekit/sip, either"),
     ("local_net", Kind::Text, "listen_ip says on which address we listen"),

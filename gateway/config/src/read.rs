@@ -3,7 +3,7 @@
 use crate::environment::{self, Environment};
 use crate::section::Section;
 use crate::{
-    Agent, Config, ConfigError, Dialplan, Limits, Logging, Recording, Sip, check, livekit, rooms, value,
+    Agent, Config, ConfigError, Dialplan, Limits, Logging, Recording, Sip, check, livekit, rooms, tls, value,
 };
 use std::path::PathBuf;
 use std::time::Duration;
@@ -60,6 +60,7 @@ pub(crate) fn config(file: &str, yaml: &str, environment: Environment<'_>) -> Re
         recording: recording(&mut root, &state_dir)?,
         dialplan: dialplan(&mut root, redis.is_some())?,
         sip: sip(&mut root)?,
+        tls: tls::tls(&mut root, &mut notes)?,
         rooms: rooms::rooms(&mut root, livekit.is_some())?,
         use_external_ip: root.flag("use_external_ip")?.unwrap_or(false),
         stun_servers: rooms::stun_servers(&mut root)?,

@@ -275,3 +275,27 @@ fn the_state_lies_where_the_machine_keeps_state() {
         assert_eq!(with("", environment).unwrap().state_dir, Path::new(folder));
     }
 }
+
+#[test]
+fn tls_is_read_with_livekits_keys_and_its_faults_are_named() {
+    let tls =
+        |more: &str| parse(&format!("tls:\n  certs: [{{cert_file: /a.pem, key_file: /a.key}}]\n{more}"));
+    let read = tls("").unwrap().tls.unwrap();
+    assert_eq!((read.port, read.port_listen, read.alpn), (5061, 5061, vec!["sip".to_owned()]));
+    assert_eq!(read.certs, [("/a.pem".into(), "/a.key".into())]);
+    let read =
+        tls("  port: 443\n  port_listen: 8443\n  alpn: []\n  min_version: tls1.3\n").unwrap().tls.unwrap();
+    assert_eq!((read.port, read.port_listen, read.alpn.len(), read.only_1_3), (443, 8443, 0, true));
+    assert!(tls("  key_log: /k\n").unwrap().notes[0].contains("tls.key_log"));
+    assert_eq!(parse("tls:\n").unwrap().tls, None);
+    for (yaml, why) in [
+        ("tls: {port: 5061}\n", "tls.certs: expected at least one"),
+        ("tls: {certs: [{cert_file: /a}]}\n", "both cert_file and key_file"),
+        ("tls: {certs: [{cert_file: /a, key: /b}]}\n", "unknown key"),
+        ("tls: {port: 5060, certs: [{cert_file: /a, key_file: /b}]}\n", "another port than sip_port"),
+        ("tls: {max_version: ssl3, certs: [{cert_file: /a, key_file: /b}]}\n", "tls1.2 or tls1.3"),
+    ] {
+        let said = parse(yaml).unwrap_err().to_string();
+        assert!(said.contains(why), "{said}");
+    }
+}

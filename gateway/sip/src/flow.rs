@@ -9,22 +9,34 @@ pub enum Transport {
     Udp,
     /// A stream: nothing is repeated but a 2xx.
     Tcp,
+    /// The same, encrypted and with a certificate.
+    Tls,
 }
 
 impl Transport {
-    /// As Via writes it: `UDP`, `TCP`.
+    /// As Via writes it: `UDP`, `TCP`, `TLS`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Udp => "UDP",
             Self::Tcp => "TCP",
+            Self::Tls => "TLS",
         }
     }
 
     /// Does the transport deliver by itself?
     #[must_use]
     pub fn is_reliable(self) -> bool {
-        self == Self::Tcp
+        self != Self::Udp
+    }
+
+    /// The port where a URI names none (RFC 3261 §19.1.2).
+    #[must_use]
+    pub fn port(self) -> u16 {
+        match self {
+            Self::Udp | Self::Tcp => 5060,
+            Self::Tls => 5061,
+        }
     }
 }
 

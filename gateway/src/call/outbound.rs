@@ -10,9 +10,6 @@ use trunkline_records::Cdr;
 use trunkline_sip::message::{Scheme, Uri, text};
 use trunkline_sip::{Flow, Invite, Time};
 
-/// The port of SIP where a URI names none (RFC 3261 §19.1.2).
-const SIP_PORT: u16 = 5060;
-
 /// Whose host has to be looked up to reach this address.
 ///
 /// # Errors
@@ -21,20 +18,23 @@ pub fn host_of(to: &str) -> Result<(String, u16), String> {
     let uri = Uri::parse(to).map_err(|error| {
         format!("{}: expected a SIP address such as sip:office@192.0.2.1 ({error})", text::Escaped(to))
     })?;
-    if uri.scheme != Scheme::Sip {
-        return Err(format!("{}: only sip: addresses can be called in this version", text::Escaped(to)));
+    if !matches!(uri.scheme, Scheme::Sip | Scheme::Sips) {
+        return Err(format!("{}: only sip: and sips: addresses can be called", text::Escaped(to)));
     }
     // Sent by UDP instead, credentials and keys would go in the clear, and nobody would know.
     if let Some(transport) = uri.transport()
-        && !["udp", "tcp"].iter().any(|known| transport.eq_ignore_ascii_case(known))
+        && !["udp", "tcp", "tls"].iter().any(|known| transport.eq_ignore_ascii_case(known))
     {
         return Err(format!(
-            "{}: expected transport udp or tcp, found {}, which is not served in this version",
+            "{}: expected transport udp, tcp or tls, found {}, which is not served in this version",
             text::Escaped(to),
             text::Escaped(transport)
         ));
     }
-    Ok((uri.host.trim_matches(['[', ']']).to_owned(), uri.port.unwrap_or(SIP_PORT)))
+    Ok((
+        uri.host.trim_matches(['[', ']']).to_owned(),
+        uri.port.unwrap_or_else(|| crate::serve::transport(to).port()),
+    ))
 }
 
 /// Asks for the address of a transfer's far party.

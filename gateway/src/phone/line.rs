@@ -1,7 +1,7 @@
 //! The line of a telephone: endpoint, sockets and media engine, and what happens on them.
 
 use super::PhoneError;
-use crate::transport::{Arrival, Listen, Sockets, TcpLimits};
+use crate::transport::{Arrival, Closing, Listen, Sockets, TcpLimits};
 use bytes::Bytes;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -60,6 +60,7 @@ impl Line {
             announced: None,
             packets_per_second: 0,
             tcp: TcpLimits::default(),
+            tls: None,
         };
         let sockets = Sockets::bind(&listen)?;
         let woken = Arc::new(Notify::new());
@@ -97,7 +98,7 @@ impl Line {
     pub async fn flow_to(&mut self, uri: &str) -> Result<Flow, PhoneError> {
         let (host, port) = crate::call::host_of(uri).map_err(PhoneError::Address)?;
         let address = crate::serve::address_of(&host, port).await.map_err(PhoneError::Address)?;
-        Ok(self.sockets.flow_to(crate::serve::transport(uri), address))
+        Ok(self.sockets.flow_to(crate::serve::transport(uri), address, &host))
     }
 
     /// What happens next, at `until` at the latest.
@@ -123,7 +124,12 @@ impl Line {
             let now = self.now();
             match arrival {
                 Some(Arrival::Message { flow, bytes }) => self.endpoint.receive(now, flow, bytes),
-                Some(Arrival::Closed { flow, .. }) => self.endpoint.transport_failed(now, flow),
+                Some(Arrival::Closed { flow, why, .. }) => {
+                    if matches!(why, Closing::Handshake(_)) {
+                        tracing::warn!(remote = %flow.remote, "{why}");
+                    }
+                    self.endpoint.transport_failed(now, flow);
+                }
                 None if self.endpoint.poll_timeout().is_some_and(|t| t <= now) => {
                     self.endpoint.handle_timeout(now)
                 }

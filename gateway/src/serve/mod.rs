@@ -10,7 +10,7 @@ mod livekit;
 mod start;
 mod turn;
 
-pub(crate) use start::open_files_limit;
+pub(crate) use start::{listen_tls, open_files_limit};
 pub(crate) use turn::{address_of, transport};
 
 use std::process::ExitCode;

@@ -10,7 +10,7 @@ use crate::control::{CallEvent, Desk, Request, server, socket};
 use crate::load::Load;
 use crate::prompts::{PromptError, PromptShelf};
 use crate::stun;
-use crate::transport::{BindError, Listen, Sockets, TcpLimits};
+use crate::transport::{BindError, Certificates, Listen, ListenTls, Sockets, TcpLimits};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -209,7 +209,20 @@ fn listen(config: &Config) -> Listen {
         announced: config.nat_1_to_1_ip,
         packets_per_second: config.limits.source_packets_per_second,
         tcp: TcpLimits::default(),
+        tls: config.tls.as_ref().map(listen_tls),
     }
+}
+
+/// The listener of TLS that is asked for.
+pub(crate) fn listen_tls(tls: &trunkline_config::Tls) -> ListenTls {
+    let certificates = Certificates {
+        files: tls.certs.clone(),
+        only_1_3: tls.only_1_3,
+        only_1_2: tls.only_1_2,
+        cipher_suites: tls.cipher_suites.clone(),
+        alpn: tls.alpn.clone(),
+    };
+    ListenTls { port: tls.port_listen, announced: tls.port, certificates }
 }
 
 fn endpoint(config: &Config) -> trunkline_sip::Config {

@@ -3,12 +3,13 @@
 use super::start::Program;
 use crate::authority::Told;
 use crate::call::{LookUp, LookedUp};
-use crate::transport::{Arrival, Sockets};
+use crate::transport::{Arrival, Closing, Sockets};
 use std::net::SocketAddr;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 use trunkline_psrpc::Incoming;
+use trunkline_sip::message::{Scheme, Uri};
 use trunkline_sip::{Time, Transport};
 
 /// Arrivals that are taken in one go before anybody else gets a turn.
@@ -78,7 +79,7 @@ pub(super) async fn turn(mut program: Program) {
             }
             Turn::LookedUp(Found { asked, address }) => {
                 looking -= 1;
-                let flow = address.map(|a| program.sockets.flow_to(transport(&asked.to), a));
+                let flow = address.map(|a| program.sockets.flow_to(transport(&asked.to), a, &asked.host));
                 program.calls.looked_up(now, LookedUp { serial: asked.serial, to: asked.to, flow });
             }
             Turn::Told(told) => program.calls.told(now, told),
@@ -111,7 +112,12 @@ fn arrived(program: &mut Program, now: Time, arrival: Arrival) {
     match arrival {
         Arrival::Message { flow, bytes } => program.calls.receive(now, flow, bytes),
         Arrival::Closed { flow, connection, why } => {
-            debug!(remote = %flow.remote, number = connection.0, "connection closed: {why}");
+            // Of a connection that we opened somebody waits for the reason; strangers fail at our door all day.
+            if matches!(why, Closing::Handshake(_)) && flow.connection.is_none() {
+                warn!(remote = %flow.remote, "connection not made: {why}");
+            } else {
+                debug!(remote = %flow.remote, number = connection.0, "connection closed: {why}");
+            }
             program.calls.transport_failed(now, flow);
         }
     }
@@ -176,11 +182,13 @@ pub(crate) async fn address_of(host: &str, port: u16) -> Result<SocketAddr, Stri
     }
 }
 
-/// `;transport=tcp` of a SIP address; UDP without it (RFC 3263 §4.1, as far as it goes without DNS).
+/// `;transport=` of a SIP address, TLS for `sips:`; UDP without it (RFC 3263 §4.1, as far as it goes without DNS).
 pub(crate) fn transport(uri: &str) -> Transport {
-    let parsed = trunkline_sip::message::Uri::parse(uri);
-    match parsed.ok().and_then(|u| u.transport().map(|t| t.eq_ignore_ascii_case("tcp"))) {
-        Some(true) => Transport::Tcp,
+    let Ok(uri) = Uri::parse(uri) else { return Transport::Udp };
+    match uri.transport() {
+        _ if uri.scheme == Scheme::Sips => Transport::Tls,
+        Some(name) if name.eq_ignore_ascii_case("tls") => Transport::Tls,
+        Some(name) if name.eq_ignore_ascii_case("tcp") => Transport::Tcp,
         _ => Transport::Udp,
     }
 }

@@ -1,14 +1,14 @@
-//! One TCP connection: a task that reads messages out of the stream and writes what is queued for it.
+//! One connection, of TCP or of TLS over it: a task that reads messages out of the stream and writes what is queued for it.
 
 use super::Arrival;
 use super::tcp::{Shared, TcpLimits};
+use super::tls::Tls;
 use bytes::Bytes;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use trunkline_sip::message::{Framed, Framer, ParseError};
@@ -34,6 +34,9 @@ pub enum Closing {
     /// The peer did not answer in time when it was opened.
     #[error("the peer did not take the connection in time")]
     ConnectTimeout,
+    /// TLS was not agreed on: no certificate that we believe, or for another name, or no TLS at all.
+    #[error("TLS failed: {0}")]
+    Handshake(String),
     /// Our limit of connections left no room to open one.
     #[error("too many connections are open (limit of all or of this peer)")]
     Limit,
@@ -65,6 +68,8 @@ pub(super) struct Connection {
     /// Ends with its sender, when the program does.
     pub closing: watch::Receiver<()>,
     pub queue: mpsc::Receiver<Bytes>,
+    /// TLS, where the connection is to have it.
+    pub tls: Option<Arc<Tls>>,
     /// Weak, so that the queue ends when the table forgets the connection.
     pub pongs: mpsc::WeakSender<Bytes>,
     /// Held, so that the end of the last task can be waited for.
@@ -74,7 +79,24 @@ pub(super) struct Connection {
 impl Connection {
     /// Serves a connection that was accepted.
     pub async fn accepted(mut self, stream: TcpStream) {
-        let why = self.serve(stream).await;
+        better(&stream);
+        let why = match self.tls.clone() {
+            None => {
+                let (reader, writer) = stream.into_split();
+                self.serve(reader, writer).await
+            }
+            Some(tls) => match tls.acceptor() {
+                None => Closing::Handshake("there is no certificate of ours".to_owned()),
+                Some(acceptor) => match timeout(self.limits.half_message, acceptor.accept(stream)).await {
+                    Err(_) => Closing::Handshake("the peer did not finish it in time".to_owned()),
+                    Ok(Err(error)) => Closing::Handshake(error.to_string()),
+                    Ok(Ok(stream)) => {
+                        let (reader, writer) = tokio::io::split(stream);
+                        self.serve(reader, writer).await
+                    }
+                },
+            },
+        };
         self.end(why).await;
     }
 
@@ -87,9 +109,30 @@ impl Connection {
         let why = match timeout(self.limits.connect, socket.connect(self.asked.remote)).await {
             Err(_) => Closing::ConnectTimeout,
             Ok(Err(e)) => Closing::Refused(e),
-            Ok(Ok(stream)) => self.serve(stream).await,
+            Ok(Ok(stream)) => self.opened(stream).await,
         };
         self.end(why).await;
+    }
+
+    async fn opened(&mut self, stream: TcpStream) -> Closing {
+        better(&stream);
+        let Some(tls) = self.tls.clone() else {
+            let (reader, writer) = stream.into_split();
+            return self.serve(reader, writer).await;
+        };
+        let name = tls.name_of(self.asked.remote);
+        let connector = match tls.connector() {
+            Ok(connector) => connector,
+            Err(why) => return Closing::Handshake(why),
+        };
+        match timeout(self.limits.connect, connector.connect(name, stream)).await {
+            Err(_) => Closing::ConnectTimeout,
+            Ok(Err(error)) => Closing::Handshake(error.to_string()),
+            Ok(Ok(stream)) => {
+                let (reader, writer) = tokio::io::split(stream);
+                self.serve(reader, writer).await
+            }
+        }
     }
 
     async fn end(self, why: Closing) {
@@ -100,12 +143,11 @@ impl Connection {
         }
     }
 
-    async fn serve(&mut self, stream: TcpStream) -> Closing {
-        // Both only make things better; a socket that refuses them works.
-        let _ = stream.set_nodelay(true);
-        let keepalive = socket2::TcpKeepalive::new().with_time(Duration::from_secs(60));
-        let _ = socket2::SockRef::from(&stream).set_tcp_keepalive(&keepalive);
-        let (reader, mut writer) = stream.into_split();
+    async fn serve(
+        &mut self,
+        reader: impl AsyncRead + Unpin,
+        mut writer: impl AsyncWrite + Unpin,
+    ) -> Closing {
         let flow = Flow { connection: Some(self.id), ..self.asked };
         let inward = Inward {
             reader,
@@ -128,14 +170,21 @@ impl Connection {
     }
 }
 
+/// Both only make things better; a socket that refuses them works.
+fn better(stream: &TcpStream) {
+    let _ = stream.set_nodelay(true);
+    let keepalive = socket2::TcpKeepalive::new().with_time(Duration::from_secs(60));
+    let _ = socket2::SockRef::from(stream).set_tcp_keepalive(&keepalive);
+}
+
 /// Writes what is queued until the queue is closed, the peer stops reading, or the stream breaks.
 async fn write(
-    writer: &mut OwnedWriteHalf,
+    writer: &mut (impl AsyncWrite + Unpin),
     queue: &mut mpsc::Receiver<Bytes>,
     patience: Duration,
 ) -> Closing {
     while let Some(bytes) = queue.recv().await {
-        match timeout(patience, writer.write_all(&bytes)).await {
+        match timeout(patience, flushed(writer, &bytes)).await {
             Err(_) => return Closing::NotReading,
             Ok(Err(e)) => return Closing::Broken(e),
             Ok(Ok(())) => {}
@@ -145,16 +194,22 @@ async fn write(
     Closing::NotReading
 }
 
+/// TLS keeps what it is given until it is flushed; for TCP it is nothing.
+async fn flushed(writer: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {
+    writer.write_all(bytes).await?;
+    writer.flush().await
+}
+
 /// The reading half.
-struct Inward {
-    reader: OwnedReadHalf,
+struct Inward<R> {
+    reader: R,
     flow: Flow,
     limits: TcpLimits,
     arrivals: mpsc::Sender<Arrival>,
     pongs: mpsc::WeakSender<Bytes>,
 }
 
-impl Inward {
+impl<R: AsyncRead + Unpin> Inward<R> {
     async fn run(mut self) -> Closing {
         let mut framer = Framer::default();
         let mut pace = Pace::new(self.limits.per_second, self.flow.remote.ip().is_loopback());

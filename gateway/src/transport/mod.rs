@@ -1,6 +1,7 @@
 //! Bytes in, bytes out: the sockets of the signalling.
 //!
-//! One UDP socket an address family, one TCP listener an address family, one task a TCP connection.
+//! One UDP socket an address family, one TCP listener an address family, one of TLS where there are certificates, one
+//! task a connection.
 //! What arrives is a [`Arrival`]; what leaves is a [`Flow`] and bytes. No SIP is decided here but the
 //! framing of streams (RFC 3261 §18.3) and the CRLF keep-alive of RFC 5626 §3.5.1, answered in place.
 //!
@@ -13,13 +14,15 @@ mod connection;
 mod local;
 mod sockets;
 mod tcp;
+mod tls;
 mod udp;
 
 pub use budget::Budget;
 pub use connection::Closing;
 pub use local::LocalAddresses;
-pub use sockets::{Listen, SendError, Sockets};
+pub use sockets::{Listen, ListenTls, SendError, Sockets};
 pub use tcp::{Tcp, TcpCounts, TcpLimits};
+pub use tls::Certificates;
 pub use udp::Udp;
 
 use bytes::Bytes;
@@ -51,6 +54,12 @@ pub enum BindError {
     /// `listen_ip` is not an address of this machine, or the family is missing.
     #[error("cannot listen on {address} ({protocol}): {source}; is listen_ip an address of this machine?")]
     Other { protocol: &'static str, address: SocketAddr, source: std::io::Error },
+    /// A file of `tls.certs`.
+    #[error("tls.certs: {file}: {why}", file = file.display())]
+    Certificate { file: std::path::PathBuf, why: String },
+    /// Versions and cipher suites that do not go together.
+    #[error("tls: {0}; expected cipher_suites of the versions that are allowed")]
+    Tls(String),
 }
 
 impl BindError {

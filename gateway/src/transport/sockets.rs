@@ -1,9 +1,11 @@
 //! The door of the transport: every socket of the signalling behind `next` and `send`.
 
+use super::tls::{Certificates, Tls};
 use super::{Arrival, BindError, Budget, Closing, LocalAddresses, Tcp, TcpCounts, TcpLimits, Udp};
 use bytes::Bytes;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Instant;
 use trunkline_sip::{Flow, Time, Transport};
 
@@ -25,6 +27,17 @@ pub struct Listen {
     pub packets_per_second: u32,
     /// What TCP connections may cost.
     pub tcp: TcpLimits,
+    /// TLS beside them; `None`: no listener. Connections of ours may be of TLS in either case.
+    pub tls: Option<ListenTls>,
+}
+
+/// A listener of TLS.
+#[derive(Debug, Clone, Default)]
+pub struct ListenTls {
+    pub port: u16,
+    /// The port that peers are told.
+    pub announced: u16,
+    pub certificates: Certificates,
 }
 
 /// Why bytes did not leave. What it means for the call: `Endpoint::transport_failed` for this flow.
@@ -41,12 +54,15 @@ pub enum SendError {
     Closed(Closing),
 }
 
-/// UDP and TCP of both families.
+/// UDP, TCP and TLS of both families.
 #[derive(Debug)]
 pub struct Sockets {
     udp: Vec<Udp>,
     tcp: Tcp,
+    streams: Tcp,
+    tls: Arc<Tls>,
     port: u16,
+    tls_port: u16,
     listen_ip: Option<IpAddr>,
     local: LocalAddresses,
     budget: Budget,
@@ -85,11 +101,18 @@ impl Sockets {
         }
         let addresses: Vec<SocketAddr> = udp.iter().map(Udp::local).collect();
         let listen_ip = listen.ip.filter(|ip| !ip.is_unspecified());
-        let tcp = Tcp::listen(&addresses, listen_ip, listen.tcp)?;
+        let tcp = Tcp::listen(&addresses, listen_ip, listen.tcp, None)?;
+        let tls = Arc::new(Tls::new(listen.tls.as_ref().map(|tls| &tls.certificates))?);
+        let at = |tls: &ListenTls| addresses.iter().map(|a| (a.ip(), tls.port).into()).collect();
+        let encrypted: Vec<SocketAddr> = listen.tls.as_ref().map(at).unwrap_or_default();
+        let streams = Tcp::listen(&encrypted, listen_ip, listen.tcp, Some(Arc::clone(&tls)))?;
         Ok(Self {
             udp,
             tcp,
+            streams,
+            tls,
             port,
+            tls_port: listen.tls.as_ref().map_or(port, |tls| tls.announced),
             listen_ip,
             local: LocalAddresses::new(listen.announced.or(listen_ip)),
             budget: Budget::new(listen.packets_per_second),
@@ -108,7 +131,8 @@ impl Sockets {
     #[must_use]
     pub fn addresses(&self) -> Vec<String> {
         let udp = self.udp.iter().map(|socket| format!("udp {}", socket.local()));
-        udp.chain(self.tcp.local().iter().map(|a| format!("tcp {a}"))).collect()
+        let tcp = self.tcp.local().iter().map(|a| format!("tcp {a}"));
+        udp.chain(tcp).chain(self.streams.local().iter().map(|a| format!("tls {a}"))).collect()
     }
 
     /// Our address and port as this peer is to be told them: for a [`Flow`] that begins with us.
@@ -121,9 +145,20 @@ impl Sockets {
         (ip, self.port).into()
     }
 
-    /// A flow to `remote` that begins with us.
-    pub fn flow_to(&mut self, transport: Transport, remote: SocketAddr) -> Flow {
-        Flow { transport, local: self.local_towards(remote.ip()), remote, connection: None }
+    fn local_of(&mut self, transport: Transport, peer: IpAddr) -> SocketAddr {
+        let mut local = self.local_towards(peer);
+        if transport == Transport::Tls {
+            local.set_port(self.tls_port);
+        }
+        local
+    }
+
+    /// A flow to `remote` that begins with us. `host` led there: under TLS the peer's certificate must be for it.
+    pub fn flow_to(&mut self, transport: Transport, remote: SocketAddr, host: &str) -> Flow {
+        if transport == Transport::Tls {
+            self.tls.expect(remote, host);
+        }
+        Flow { transport, local: self.local_of(transport, remote.ip()), remote, connection: None }
     }
 
     /// The next message or end of a connection. Cancel-safe. Drain [`Sockets::try_next`] after it.
@@ -137,6 +172,7 @@ impl Sockets {
                 () = readable(first) => None,
                 () = readable(second) => None,
                 arrival = self.tcp.next() => Some(arrival),
+                arrival = self.streams.next() => Some(arrival),
             };
             if let Some(arrival) = arrival {
                 return self.told(arrival);
@@ -146,11 +182,16 @@ impl Sockets {
 
     /// What has arrived already; `None` when there is nothing, or only what is over budget.
     pub fn try_next(&mut self) -> Option<Arrival> {
-        let sources = self.udp.len() + 1;
+        let datagrams = self.udp.len();
+        let sources = datagrams + 2;
         self.turn = (self.turn + 1) % sources;
         for n in 0..sources {
             let index = (self.turn + n) % sources;
-            let arrival = if index == self.udp.len() { self.tcp.try_next() } else { self.datagram(index) };
+            let arrival = match index.checked_sub(datagrams) {
+                None => self.datagram(index),
+                Some(0) => self.tcp.try_next(),
+                Some(_) => self.streams.try_next(),
+            };
             if let Some(arrival) = arrival {
                 return Some(self.told(arrival));
             }
@@ -174,7 +215,7 @@ impl Sockets {
 
     fn told(&mut self, mut arrival: Arrival) -> Arrival {
         let (Arrival::Message { flow, .. } | Arrival::Closed { flow, .. }) = &mut arrival;
-        flow.local = self.local_towards(flow.remote.ip());
+        flow.local = self.local_of(flow.transport, flow.remote.ip());
         arrival
     }
 
@@ -183,8 +224,10 @@ impl Sockets {
     /// # Errors
     /// [`SendError`]: the bytes did not leave.
     pub fn send(&mut self, flow: &Flow, bytes: Bytes) -> Result<(), SendError> {
-        if flow.transport == Transport::Tcp {
-            return self.tcp.send(flow, bytes);
+        match flow.transport {
+            Transport::Tcp => return self.tcp.send(flow, bytes),
+            Transport::Tls => return self.streams.send(flow, bytes),
+            Transport::Udp => {}
         }
         let socket = self
             .udp
@@ -200,15 +243,16 @@ impl Sockets {
         self.budget.dropped()
     }
 
-    /// TCP connections of this moment.
+    /// Connections of this moment, of TCP and TLS.
     #[must_use]
     pub fn connections(&self) -> TcpCounts {
-        self.tcp.counts()
+        let (tcp, tls) = (self.tcp.counts(), self.streams.counts());
+        TcpCounts { open: tcp.open + tls.open, refused: tcp.refused + tls.refused }
     }
 
     /// Lets what is queued leave (a second at most) and closes everything.
     pub async fn close(self) {
-        self.tcp.close().await;
+        tokio::join!(self.tcp.close(), self.streams.close());
     }
 }
 

@@ -1,7 +1,8 @@
-//! TCP: listeners, the table of connections, and the way from a [`Flow`] to one of them.
+//! TCP, plain or under TLS: listeners, the table of connections, and the way from a [`Flow`] to one of them.
 
 use super::budget::neighbourhood;
 use super::connection::Connection;
+use super::tls::Tls;
 use super::{Arrival, BindError, Closing, SendError};
 use bytes::Bytes;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -163,12 +164,17 @@ impl Table {
 #[derive(Debug, Clone)]
 struct Ground {
     shared: Arc<Shared>,
+    tls: Option<Arc<Tls>>,
     arrivals: mpsc::Sender<Arrival>,
     closing: watch::Receiver<()>,
     alive: mpsc::Sender<()>,
 }
 
 impl Ground {
+    fn transport(&self) -> Transport {
+        if self.tls.is_some() { Transport::Tls } else { Transport::Tcp }
+    }
+
     /// A connection that was admitted, or `None` at a limit.
     fn connection(&self, asked: Flow) -> Option<(Connection, mpsc::Sender<Bytes>)> {
         let (id, sender, queue) = self.shared.admit(asked.remote)?;
@@ -180,6 +186,7 @@ impl Ground {
             arrivals: self.arrivals.clone(),
             closing: self.closing.clone(),
             queue,
+            tls: self.tls.clone(),
             pongs: sender.downgrade(),
             _alive: self.alive.clone(),
         };
@@ -187,7 +194,7 @@ impl Ground {
     }
 }
 
-/// All TCP of the signalling.
+/// All TCP of the signalling, or all TLS.
 #[derive(Debug)]
 pub struct Tcp {
     local: Vec<SocketAddr>,
@@ -199,23 +206,25 @@ pub struct Tcp {
 
 impl Tcp {
     /// Listens on each address; must be called inside a runtime. Connections that we open come from
-    /// `from`, where it is given.
+    /// `from`, where it is given. With `tls` every connection, of either side, begins with its handshake.
     ///
     /// # Errors
     /// [`BindError`] of the first address that cannot be had.
-    pub fn listen(
+    pub(super) fn listen(
         addresses: &[SocketAddr],
         from: Option<IpAddr>,
         limits: TcpLimits,
+        tls: Option<Arc<Tls>>,
     ) -> Result<Self, BindError> {
         let (arrivals, inbox) = mpsc::channel(ARRIVALS);
         let (closing, closed) = watch::channel(());
         let (alive, living) = mpsc::channel(1);
         let shared = Arc::new(Shared { table: Mutex::default(), limits, from });
-        let ground = Ground { shared, arrivals, closing: closed, alive };
+        let protocol = if tls.is_some() { "TLS" } else { "TCP" };
+        let ground = Ground { shared, tls, arrivals, closing: closed, alive };
         let mut listeners = Vec::new();
         for address in addresses {
-            listeners.push(bind(*address).map_err(|e| BindError::from_io("TCP", *address, e))?);
+            listeners.push(bind(*address).map_err(|e| BindError::from_io(protocol, *address, e))?);
         }
         let local = listeners.iter().filter_map(|l| l.local_addr().ok()).collect();
         for listener in listeners {
@@ -257,7 +266,7 @@ impl Tcp {
                 SendError::Closed(Closing::NotReading)
             });
         }
-        let asked = Flow { transport: Transport::Tcp, connection: None, ..*flow };
+        let asked = Flow { transport: self.ground.transport(), connection: None, ..*flow };
         let Some((connection, queue)) = self.ground.connection(asked) else {
             return Err(SendError::Closed(Closing::Limit));
         };
@@ -311,7 +320,7 @@ async fn accept(listener: TcpListener, mut ground: Ground) {
 /// Beyond a limit the connection is closed by being dropped; it is counted.
 fn admit(ground: &Ground, stream: TcpStream, remote: SocketAddr) {
     let Ok(local) = stream.local_addr() else { return };
-    let asked = Flow { transport: Transport::Tcp, local, remote, connection: None };
+    let asked = Flow { transport: ground.transport(), local, remote, connection: None };
     if let Some((mut connection, _)) = ground.connection(asked) {
         connection.asked.connection = Some(connection.id);
         tokio::spawn(connection.accepted(stream));

@@ -5,7 +5,7 @@
 //! peer itself was heard.
 
 use super::Dialog;
-use crate::message::Uri;
+use crate::message::{Scheme, Uri};
 use crate::{Flow, Transport};
 use std::net::{IpAddr, SocketAddr};
 
@@ -29,16 +29,23 @@ impl Dialog {
             return None;
         }
         let transport = match uri.transport() {
+            // What began encrypted stays so, whatever a Contact says.
+            _ if self.flow.transport == Transport::Tls || uri.scheme == Scheme::Sips => Transport::Tls,
+            Some(t) if t.eq_ignore_ascii_case("tls") => Transport::Tls,
             Some(t) if t.eq_ignore_ascii_case("tcp") => Transport::Tcp,
             Some(t) if t.eq_ignore_ascii_case("udp") => Transport::Udp,
             _ => self.flow.transport,
         };
         // A connection that the peer opened comes from a port on which it does not listen; while it
         // stands, it is the way (RFC 5923).
-        if transport == Transport::Tcp && self.flow.connection.is_some() && ip == heard {
+        if transport == self.flow.transport
+            && transport.is_reliable()
+            && self.flow.connection.is_some()
+            && ip == heard
+        {
             return Some(self.flow);
         }
-        let remote = SocketAddr::new(ip, uri.port.unwrap_or(5060));
+        let remote = SocketAddr::new(ip, uri.port.unwrap_or(transport.port()));
         let remote = if remote.ip() == heard && remote.port() == self.flow.remote.port() {
             self.flow.remote
         } else {
@@ -91,19 +98,24 @@ mod tests {
             flow,
         };
         let hop = dialog.next_hop();
-        let new = if hop.transport == Transport::Tcp && hop.connection.is_none() { " new" } else { "" };
+        let new = if hop.transport.is_reliable() && hop.connection.is_none() { " new" } else { "" };
         format!("{} {}{new}", hop.transport.as_str(), hop.remote)
     }
 
     #[test]
     fn a_request_goes_to_the_first_route_else_to_the_contact_else_to_where_the_peer_was_heard() {
-        use Transport::{Tcp, Udp};
+        use Transport::{Tcp, Tls, Udp};
         let heard = "198.51.100.7:5060";
         let proxy = ["<sip:198.51.100.9:5070;lr>"];
         for (transport, connection, heard, target, route, wanted) in [
             (Udp, None, heard, "sip:a@198.51.100.8:5062", &[][..], "UDP 198.51.100.8:5062"),
             (Udp, None, heard, "sip:a@198.51.100.8", &proxy[..], "UDP 198.51.100.9:5070"),
             (Udp, None, heard, "sip:a@198.51.100.8;transport=tcp", &[], "TCP 198.51.100.8:5060 new"),
+            (Udp, None, heard, "sip:a@198.51.100.8;transport=tls", &[], "TLS 198.51.100.8:5061 new"),
+            (Udp, None, heard, "sips:a@198.51.100.8", &[], "TLS 198.51.100.8:5061 new"),
+            // Encrypted once is encrypted for good.
+            (Tls, None, heard, "sip:a@198.51.100.8:5080;transport=tcp", &[], "TLS 198.51.100.8:5080 new"),
+            (Tls, Some(ConnId(1)), heard, "sip:a@198.51.100.7:40001", &[], "TLS 198.51.100.7:5060"),
             // A name; a private address seen from outside; another family.
             (Udp, None, heard, "sip:a@phone.example.com", &[], "UDP 198.51.100.7:5060"),
             (Udp, None, "198.51.100.7:40001", "sip:a@192.168.1.4", &[], "UDP 198.51.100.7:40001"),

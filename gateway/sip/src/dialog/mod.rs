@@ -42,7 +42,11 @@ pub(crate) fn one_line(text: &str) -> Box<str> {
 /// `<sip:user@host:port>`, with the transport where it is not the usual one.
 fn contact(user: &str, flow: &Flow) -> Box<str> {
     let at = if user.is_empty() { "" } else { "@" };
-    let transport = if flow.transport == Transport::Tcp { ";transport=tcp" } else { "" };
+    let transport = match flow.transport {
+        Transport::Udp => "",
+        Transport::Tcp => ";transport=tcp",
+        Transport::Tls => ";transport=tls",
+    };
     format!("<sip:{user}{at}{}{transport}>", flow.local).into()
 }
 

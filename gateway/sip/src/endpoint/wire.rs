@@ -21,10 +21,10 @@ impl From<BuildError> for CommandError {
 /// the source port where `rport` asks for it, with the port of sent-by where not.
 pub(super) fn response_flow(request: &Message, flow: Flow) -> Flow {
     let Ok(via) = request.via() else { return flow };
-    if flow.transport == Transport::Tcp || via.params.get("rport").is_some() {
+    if flow.transport.is_reliable() || via.params.get("rport").is_some() {
         return flow;
     }
-    Flow { remote: SocketAddr::new(flow.remote.ip(), via.port.unwrap_or(5060)), ..flow }
+    Flow { remote: SocketAddr::new(flow.remote.ip(), via.port.unwrap_or(flow.transport.port())), ..flow }
 }
 
 /// The topmost Via with `received` and `rport` filled in (RFC 3581 §4); `None` where it stays as it is.
@@ -62,7 +62,7 @@ pub(super) fn fitting(
     build: impl Fn(&Flow) -> Result<Bytes, BuildError>,
 ) -> Result<(Flow, Option<Flow>, Bytes), BuildError> {
     let bytes = build(&flow)?;
-    if flow.transport == Transport::Tcp || bytes.len() <= limit {
+    if flow.transport.is_reliable() || bytes.len() <= limit {
         return Ok((flow, None, bytes));
     }
     let stream = Flow { transport: Transport::Tcp, connection: None, ..flow };

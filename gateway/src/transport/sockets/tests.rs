@@ -75,6 +75,6 @@ async fn a_source_over_its_budget_is_dropped_and_counted() {
 #[tokio::test]
 async fn a_datagram_for_a_family_without_a_socket_is_refused() {
     let mut sockets = Sockets::bind(&on("127.0.0.1")).unwrap();
-    let flow = sockets.flow_to(Transport::Udp, "[2001:db8::1]:5060".parse().unwrap());
+    let flow = sockets.flow_to(Transport::Udp, "[2001:db8::1]:5060".parse().unwrap(), "");
     assert!(matches!(sockets.send(&flow, Bytes::from_static(b"x")), Err(SendError::NoSocket(_))));
 }

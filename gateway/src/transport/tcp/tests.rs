@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 const OPTIONS: &[u8] = b"OPTIONS sip:a SIP/2.0\r\nl: 0\r\n\r\n";
 
 fn listen(limits: TcpLimits) -> (Tcp, SocketAddr) {
-    let tcp = Tcp::listen(&["127.0.0.1:0".parse().unwrap()], None, limits).unwrap();
+    let tcp = Tcp::listen(&["127.0.0.1:0".parse().unwrap()], None, limits, None).unwrap();
     let address = tcp.local()[0];
     (tcp, address)
 }

@@ -35,11 +35,17 @@ pub fn look(report: &mut Report, config: &Config) {
 fn sip(config: &Config) -> Result<String, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
-    let listen = Listen { ip: config.listen_ip, port: config.sip_port, ..Listen::default() };
+    let listen = Listen {
+        ip: config.listen_ip,
+        port: config.sip_port,
+        tls: config.tls.as_ref().map(crate::serve::listen_tls),
+        ..Listen::default()
+    };
     // Sockets register with the runtime that they are bound in.
     runtime.block_on(async { Sockets::bind(&listen).map(drop) }).map_err(|error| error.to_string())?;
     let on = config.listen_ip.map_or_else(|| "all addresses".into(), |ip| ip.to_string());
-    Ok(format!("UDP and TCP {} on {on}", config.sip_port))
+    let tls = config.tls.as_ref().map_or_else(String::new, |tls| format!(", TLS {}", tls.port_listen));
+    Ok(format!("UDP and TCP {}{tls} on {on}", config.sip_port))
 }
 
 fn rtp(config: &Config) -> Result<String, String> {
