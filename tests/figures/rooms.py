@@ -47,12 +47,12 @@ class Server:
 class Rooms(Gateway):
     """A gateway whose callers meet in a LiveKit room for each number called."""
 
-    def __init__(self, program, server, codec):
+    def __init__(self, program, server, codec, rule="--room-for-each-number"):
         self.more = (f"ws_url: ws://127.0.0.1:{server.port}\napi_key: {KEY}\napi_secret: {SECRET}\n"
                      # What is measured shares the machine with livekit-server and the callers.
                      f"max_cpu_utilization: 1\nrooms:\n  room_codec: {codec}\n  answer: when_joined\n"
                      "codecs: {\"G722/8000\": false, \"opus/48000\": false}\n")
-        super().__init__(program, ("--room-for-each-number", "bench"))
+        super().__init__(program, (rule, "bench"))
 
     def load_to(self, user, *words):
         command = [self.program, "--config", self.config, "load", f"sip:{user}@127.0.0.1:{self.port}", "--json"]
@@ -82,7 +82,7 @@ def in_rooms(program, short):
                              f"of a core, both ways, {2 * rooms} calls up for {seconds} s; livekit-server and the callers share this machine"))
                 rows.append((f"memory a call in a room, {name}", "600 kB", "350 kB", f"{memory:.0f} kB",
                              f"resident, above the idle program, {2 * rooms} calls up"))
-        with Rooms(program, server, "auto") as gateway:
+        with Rooms(program, server, "auto", "--room-for-each-caller") as gateway:
             calls = 50 if short else 200
             tally(gateway.load_to(5_000, "--calls", 5, "--rate", 5, "--hold", 0.5), "to warm up")
             before = cpu(gateway.pid)
@@ -91,6 +91,8 @@ def in_rooms(program, short):
             rows.append(("a short call with its room join", "12 ms", "5 ms", f"{each:.1f} ms", f"CPU, {calls} calls at 10/s"))
             rows.append(("INVITE to 200 with a room join, p50 / p99", "20 / 60 ms", "12 / 30 ms",
                          f"{seen['set_up_ms']['p50']:.0f} / {seen['set_up_ms']['p99']:.0f} ms", f"{calls} calls at 10/s"))
+        with Rooms(program, server, "auto") as gateway:
+            tally(gateway.load_to(5_000, "--calls", 5, "--rate", 5, "--hold", 0.5), "to warm up")
             loads = [gateway.load_to(6_000 + n, "--calls", 10, "--rate", 1_000, "--hold", 8, "--media")
                      for n in range(10)]
             seen = [tally(load, "a burst of calls into rooms") for load in loads]
