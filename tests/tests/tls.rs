@@ -203,3 +203,24 @@ fn a_certificate_that_cannot_be_read_is_named_at_the_start() {
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains(&missing), "{said}");
 }
+
+#[test]
+fn renewed_certificates_are_shown_after_a_hangup_and_a_broken_file_changes_nothing() {
+    let authority = Authority::new();
+    let certificate = authority.vouch("one", "DNS:old.example.test");
+    let port = trunkline_tests::free_port();
+    let mut gateway = Gateway::with(&yaml(port, std::slice::from_ref(&certificate), ""));
+    assert!(ask(port, &authority, "old.example.test", &[]).starts_with("SIP/2.0 200"));
+    let hang_up = |gateway: &Gateway| {
+        let pid = gateway.pid().to_string();
+        assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
+    };
+    let _ = authority.vouch("one", "DNS:new.example.test");
+    hang_up(&gateway);
+    gateway.wait_until("the new one is read", |g| g.log().contains("read anew"));
+    assert!(ask(port, &authority, "new.example.test", &[]).starts_with("SIP/2.0 200"));
+    std::fs::write(&certificate.0, "no certificate").unwrap();
+    hang_up(&gateway);
+    gateway.wait_until("the fault is told", |g| g.log().contains("the certificates stay as they were"));
+    assert!(ask(port, &authority, "new.example.test", &[]).starts_with("SIP/2.0 200"));
+}

@@ -30,6 +30,7 @@ enum Turn {
     LookedUp(Found),
     Told(Told),
     Incoming(Incoming),
+    Reread,
     Stop,
     Time,
 }
@@ -46,6 +47,8 @@ pub(super) async fn turn(mut program: Program) {
     let mut looking = 0;
     let (mut terminate, mut interrupt) =
         (stop_signal(SignalKind::terminate()), stop_signal(SignalKind::interrupt()));
+    // Without certificates a hangup is what it is to every program: its terminal is gone.
+    let mut hangup = program.sockets.has_certificates().then(|| stop_signal(SignalKind::hangup())).flatten();
     loop {
         let now = program.began.elapsed();
         if program.calls.is_drained(now) {
@@ -62,6 +65,7 @@ pub(super) async fn turn(mut program: Program) {
             Some(incoming) = some(&mut program.incoming) => Turn::Incoming(incoming),
             () = next(&mut terminate) => Turn::Stop,
             () = next(&mut interrupt) => Turn::Stop,
+            () = next(&mut hangup) => Turn::Reread,
             () = tokio::time::sleep(wait) => Turn::Time,
         };
         let now = program.began.elapsed();
@@ -84,6 +88,10 @@ pub(super) async fn turn(mut program: Program) {
             }
             Turn::Told(told) => program.calls.told(now, told),
             Turn::Incoming(incoming) => program.calls.incoming(now, incoming),
+            Turn::Reread => match program.sockets.reread_certificates() {
+                Ok(()) => info!("the certificates of tls.certs were read anew"),
+                Err(error) => warn!("the certificates stay as they were: {error}"),
+            },
             Turn::Stop => {
                 if let Some(bus) = &program.bus {
                     bus.close();

@@ -237,6 +237,20 @@ impl Sockets {
         socket.send(flow.remote, &bytes).map_err(SendError::Udp)
     }
 
+    /// Are there certificates of ours?
+    #[must_use]
+    pub fn has_certificates(&self) -> bool {
+        self.tls.listens()
+    }
+
+    /// Reads our certificates anew, for connections that come from now on.
+    ///
+    /// # Errors
+    /// [`BindError::Certificate`]; the old ones are shown as before.
+    pub fn reread_certificates(&self) -> Result<(), BindError> {
+        self.tls.reread()
+    }
+
     /// Datagrams over budget that were thrown away unread.
     #[must_use]
     pub fn dropped(&self) -> u64 {

@@ -38,7 +38,9 @@ pub struct Certificates {
 
 /// Both sides of TLS, for all connections.
 pub(super) struct Tls {
-    acceptor: Option<TlsAcceptor>,
+    certificates: Option<Certificates>,
+    /// Another one after [`Tls::reread`]; connections that stand keep theirs.
+    acceptor: Mutex<Option<TlsAcceptor>>,
     connector: OnceLock<Result<TlsConnector, String>>,
     names: Mutex<HashMap<SocketAddr, ServerName<'static>>>,
 }
@@ -49,15 +51,32 @@ impl Tls {
     /// # Errors
     /// [`BindError::Certificate`] names the file that cannot be used.
     pub(super) fn new(certificates: Option<&Certificates>) -> Result<Self, BindError> {
+        let made = certificates.map(acceptor).transpose()?;
         Ok(Self {
-            acceptor: certificates.map(server).transpose()?.map(|config| TlsAcceptor::from(Arc::new(config))),
+            certificates: certificates.cloned(),
+            acceptor: Mutex::new(made),
             connector: OnceLock::new(),
             names: Mutex::default(),
         })
     }
 
-    pub(super) fn acceptor(&self) -> Option<&TlsAcceptor> {
-        self.acceptor.as_ref()
+    pub(super) fn acceptor(&self) -> Option<TlsAcceptor> {
+        self.acceptor.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Do we listen, so that there are certificates of ours?
+    pub(super) fn listens(&self) -> bool {
+        self.certificates.is_some()
+    }
+
+    /// Reads our certificates anew: they were renewed.
+    ///
+    /// # Errors
+    /// As [`Tls::new`]; the old ones are shown as before.
+    pub(super) fn reread(&self) -> Result<(), BindError> {
+        let made = self.certificates.as_ref().map(acceptor).transpose()?;
+        *self.acceptor.lock().unwrap_or_else(PoisonError::into_inner) = made;
+        Ok(())
     }
 
     /// Whom this system believes is read when the first connection is opened.
@@ -86,7 +105,7 @@ impl Tls {
 
 impl std::fmt::Debug for Tls {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tls").field("listens", &self.acceptor.is_some()).finish_non_exhaustive()
+        f.debug_struct("Tls").field("listens", &self.listens()).finish_non_exhaustive()
     }
 }
 
@@ -107,6 +126,10 @@ fn client() -> Result<ClientConfig, String> {
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?;
     Ok(config.with_root_certificates(roots).with_no_client_auth())
+}
+
+fn acceptor(of: &Certificates) -> Result<TlsAcceptor, BindError> {
+    Ok(TlsAcceptor::from(Arc::new(server(of)?)))
 }
 
 fn server(of: &Certificates) -> Result<ServerConfig, BindError> {
