@@ -6,6 +6,7 @@ use super::media::Media;
 use super::terms::{Terms, carriers};
 use super::{Call, Caller, Counted, Destination, State, admission};
 use crate::authority::{Ask, Question, Said};
+use crate::control::Stage;
 use livekit_protocol::SipCallStatus;
 use std::sync::Arc;
 use trunkline_media::sdp::Encryption;
@@ -109,6 +110,7 @@ impl Call {
             sip_call_id: self.id.to_string(),
             call: Some(call),
         };
+        self.begins(desk, Stage::GetAuth);
         self.ask(desk, Ask::Trunk(Box::new(request)));
     }
 
@@ -131,6 +133,7 @@ impl Call {
             call: Some(call),
             ..EvaluateSipDispatchRulesRequest::default()
         };
+        self.begins(desk, Stage::EvalDispatch);
         self.ask(desk, Ask::Rules(Box::new(request)));
     }
 
@@ -139,6 +142,13 @@ impl Call {
         if self.state >= State::Ending {
             return;
         }
+        self.passed(
+            desk,
+            match said {
+                Said::Trunk(_) => Stage::GetAuth,
+                Said::Rules(_) => Stage::EvalDispatch,
+            },
+        );
         match said {
             Said::Trunk(Ok(trunk)) => self.told_the_trunk(desk, &trunk),
             Said::Rules(Ok(rules)) if self.state == State::Trying => self.told_the_rule(desk, &rules),
@@ -215,12 +225,14 @@ impl Call {
             DispatchResult::Reject => self.turn_away(desk, 404, "a dispatch rule rejects this call", None),
             DispatchResult::RequestPin => {
                 self.open_now(desk);
+                self.passed(desk, Stage::Check);
                 self.destination = Destination::PinDesk;
                 self.encryption = encryption(rules);
                 self.described(desk, |call, desk, sdp| call.answer(desk, sdp, &[]));
             }
             DispatchResult::Accept => {
                 self.open_now(desk);
+                self.passed(desk, Stage::Check);
                 self.take_rule(desk, rules);
                 self.encryption = encryption(rules);
                 self.described(desk, |call, desk, sdp| call.let_in(desk, sdp));

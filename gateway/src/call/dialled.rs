@@ -4,6 +4,7 @@
 use super::desk::Desk;
 use super::dialling::Answerer;
 use super::{Call, State};
+use crate::control::Stage;
 use bytes::Bytes;
 use trunkline_psrpc::{
     InternalCreateSipParticipantRequest as Order, InternalCreateSipParticipantResponse as Placed, PsrpcError,
@@ -46,6 +47,11 @@ impl Call {
         self.cdr.answered = Some(desk.chronicle.wall(desk.now));
         desk.totals.answered += 1;
         self.entered(desk, "answered", "");
+        self.passed(desk, Stage::Join);
+        self.begins(desk, Stage::WaitMedia);
+        if let Some(answer) = &sdp {
+            self.describes(desk, false, true, answer);
+        }
         let session = sdp.ok_or_else(|| "the 200 has no answer".to_owned()).and_then(|sdp| {
             let media = self.media.as_mut().ok_or_else(|| "the call has no media".to_owned())?;
             media.talks.accept(&sdp).map_err(|error| error.to_string())

@@ -10,7 +10,9 @@ use super::guest::Guest;
 use super::media::Media;
 use super::outbound::host_of;
 use super::{Call, Caller, Destination, chronicle, order};
+use crate::control::{Figure, Stage};
 use crate::prompts::PromptName;
+use bytes::Bytes;
 use std::sync::Arc;
 use trunkline_livekit::{Event, Leave};
 use trunkline_media::session::Direction;
@@ -36,6 +38,8 @@ pub(super) struct Dialling {
     answer: Option<Answerer>,
     guest: Box<Guest>,
     uri: String,
+    /// It asked for the room, then was let in.
+    step: Time,
     pub until: Time,
 }
 
@@ -75,6 +79,7 @@ pub(super) fn begin(desk: &mut Desk, order: Box<Order>, answer: Answerer) -> Opt
         answer: Some(answer),
         guest: Box::new(guest),
         uri,
+        step: desk.now,
         until: desk.now + JOIN,
     })
 }
@@ -85,6 +90,9 @@ impl Dialling {
         match event {
             Event::Joined { sid, room_sid, .. } => {
                 (self.guest.sid, self.guest.room_sid) = (sid, room_sid);
+                let took = desk.now.saturating_sub(self.step);
+                self.step = desk.now;
+                desk.chronicle.measure(&self.id, true, Figure::Stage(Stage::LkConnect, took));
                 if self.order.play_dialtone
                     && let Some(live) = &desk.live
                 {
@@ -151,7 +159,9 @@ impl Dialling {
         let said = self.order.media.as_ref().and_then(|media| media.encryption);
         let encryption = super::terms::encryption(said, self.order.media_encryption);
         let mut media = Media::reserve(desk, &flow, encryption).map_err(|no| failed(no.why))?;
-        let offer = media.talks.offer(Direction::SendRecv);
+        let offer: Bytes = media.talks.offer(Direction::SendRecv).into();
+        let figure = Figure::Description { offer: true, theirs: false, sdp: offer.clone() };
+        desk.chronicle.measure(&self.id, true, figure);
         let order = &self.order;
         let invite = Invite {
             uri: self.uri.clone(),
@@ -161,7 +171,7 @@ impl Dialling {
             contact_user: order::user(&order.number),
             route: order::routes(order),
             headers: order::headers(order)?,
-            sdp: Some(offer.into()),
+            sdp: Some(offer),
             credentials: order::credentials(order),
             ring_timeout: self.guest.terms.ringing.unwrap_or(RINGING),
         };
@@ -174,7 +184,7 @@ impl Dialling {
 
     fn into_call(self, desk: &mut Desk, flow: Flow, sip: CallHandle, media: Media) -> Box<Call> {
         desk.totals.outbound += 1;
-        let Self { serial, id, order, answer, guest, .. } = self;
+        let Self { serial, id, order, answer, guest, step, .. } = self;
         let cdr = Cdr {
             id: id.to_string(),
             sip_call_id: desk.endpoint.identity(sip).map(|i| i.call_id).unwrap_or_default(),
@@ -189,6 +199,8 @@ impl Dialling {
         };
         let caller = Caller { from: order.call_to.clone(), ..Caller::default() };
         let mut call = Box::new(Call::new(desk, id, sip, cdr, caller));
+        call.begins(desk, Stage::Join);
+        call.began(Stage::TrackPublish, step);
         call.media = Some(media);
         call.destination = Destination::Partner;
         call.company = super::company::Company::Live;

@@ -8,6 +8,7 @@ use super::company::Company;
 use super::desk::Desk;
 use super::terms::Terms;
 use super::{Call, State, words};
+use crate::control::Stage;
 use crate::prompts::PromptName;
 use bytes::Bytes;
 use livekit_protocol::SipCallStatus;
@@ -211,7 +212,11 @@ impl Call {
         // Whoever is called hears the room once he answers.
         let listen = guest.unanswered.is_some() || self.state != State::Trying;
         match guest.join(desk, self.serial, leg, listen) {
-            Ok(()) => self.company = Company::Live,
+            Ok(()) => {
+                self.company = Company::Live;
+                self.begins(desk, Stage::LkConnect);
+                self.begins(desk, Stage::JoinRoom);
+            }
             Err(why) => self.no_room(desk, &why),
         }
     }
@@ -225,6 +230,7 @@ impl Call {
                 let (identity, room) = (guest.identity.clone(), guest.room.clone());
                 self.entered(desk, "joined", &format!("{identity} joined room {room}, where {others} were"));
                 self.report(desk, SipCallStatus::ScsParticipantJoined);
+                self.is_let_in(desk);
                 if sip > 0 {
                     self.has_company(desk);
                 }
@@ -234,6 +240,8 @@ impl Call {
             }
             Event::Ready { .. } => {
                 guest.ready = true;
+                self.passed(desk, Stage::TrackPublish);
+                self.passed(desk, Stage::JoinRoom);
                 self.sit(desk);
             }
             Event::Seat { seat, .. } => {
@@ -242,6 +250,7 @@ impl Call {
             }
             Event::Hears { identity, codec, .. } => {
                 self.entered(desk, "hears", &format!("{identity}, {codec}"));
+                self.passed(desk, Stage::TrackSubscribe);
                 self.has_company(desk);
                 self.somebody_is_there(desk);
             }
@@ -306,7 +315,17 @@ impl Call {
         let mut headers = guest.terms.headers.clone();
         headers.extend(guest.terms.headers_of(&guest.attributes));
         self.waits_until = None;
+        self.passed(desk, Stage::WaitSubscribe);
         self.answer(desk, sdp, &headers);
+    }
+
+    /// For the metrics.
+    fn is_let_in(&mut self, desk: &Desk) {
+        self.passed(desk, Stage::LkConnect);
+        self.passed(desk, Stage::Join);
+        for stage in [Stage::TrackPublish, Stage::TrackSubscribe, Stage::WaitSubscribe] {
+            self.begins(desk, stage);
+        }
     }
 
     /// It rings still: once more, or no longer.

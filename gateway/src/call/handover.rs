@@ -6,6 +6,7 @@
 use super::company::Company;
 use super::desk::Desk;
 use super::{Call, State, words};
+use crate::control::Figure;
 use crate::prompts::PromptName;
 use trunkline_psrpc::{
     InternalTransferSipParticipantRequest as Order, InternalTransferSipParticipantResponse as Done,
@@ -68,6 +69,7 @@ impl Call {
             dialtone: order.play_dialtone,
         }));
         self.waits_until = Some(desk.now + patience);
+        self.measured(desk, Figure::TransferBegan);
     }
 
     /// The peer answered our REFER.
@@ -89,7 +91,7 @@ impl Call {
                 handover.until = desk.now + FAREWELL;
                 self.waits_until = Some(desk.now + FAREWELL);
                 self.entered(desk, "transferred", reason);
-                self.tell_of_handover(&Ok(()));
+                self.tell_of_handover(desk, &Ok(()));
             }
             0..=199 if !last => {}
             0..=199 => self.handover_failed(desk, 0, "the subscription ended without an outcome"),
@@ -98,13 +100,13 @@ impl Call {
     }
 
     /// The call ended: after the peer took the REFER that is a success (RFC 5589 §6.1), else it is none.
-    pub(super) fn handover_ends(&mut self) {
+    pub(super) fn handover_ends(&mut self, desk: &Desk) {
         let taken = self.handover.as_ref().is_some_and(|handover| handover.taken);
         if taken {
-            self.tell_of_handover(&Ok(()));
+            self.tell_of_handover(desk, &Ok(()));
         } else {
             let why = "the call ended before it was transferred";
-            self.tell_of_handover(&Err(PsrpcError::new(code::CANCELED, why)));
+            self.tell_of_handover(desk, &Err(PsrpcError::new(code::CANCELED, why)));
         }
         self.handover = None;
     }
@@ -117,7 +119,7 @@ impl Call {
             return self.hang_up(desk, words::NORMAL, &why);
         }
         self.decided(desk, "transfer", "nothing was heard of it in time; the call goes on");
-        self.tell_of_handover(&Err(PsrpcError::new(code::DEADLINE_EXCEEDED, "request timed out")));
+        self.tell_of_handover(desk, &Err(PsrpcError::new(code::DEADLINE_EXCEEDED, "request timed out")));
         self.resume_after_handover(desk);
     }
 
@@ -135,7 +137,7 @@ impl Call {
         if status > 0 {
             error = error.with_sip(status, reason);
         }
-        self.tell_of_handover(&Err(error));
+        self.tell_of_handover(desk, &Err(error));
         self.resume_after_handover(desk);
     }
 
@@ -146,11 +148,24 @@ impl Call {
         }
     }
 
-    fn tell_of_handover(&mut self, said: &Result<(), PsrpcError>) {
+    /// Whoever asked hears it once, and it is counted once.
+    fn tell_of_handover(&mut self, desk: &Desk, said: &Result<(), PsrpcError>) {
         let Some(handover) = &mut self.handover else { return };
-        for answer in handover.answers.drain(..) {
+        let answers = std::mem::take(&mut handover.answers);
+        if answers.is_empty() {
+            return;
+        }
+        for answer in answers {
             answer(said.clone().map(|()| Done { status: 2, reason: 1, ..Done::default() }));
         }
+        let figure = match said {
+            Ok(()) => Figure::TransferDone,
+            Err(error) => Figure::TransferFailed {
+                status: error.sip.as_ref().map_or(0, |(status, _)| u16::try_from(*status).unwrap_or(0)),
+                code: error.code.as_str().to_owned(),
+            },
+        };
+        self.measured(desk, figure);
     }
 
     /// The dial tone again and again, while the caller is under way.

@@ -6,8 +6,10 @@ use super::desk::Desk;
 use super::life::LONGEST_GOODBYE;
 use super::media::{Media, NoMedia};
 use super::{Call, Caller, Destination, State, chronicle, words};
+use crate::control::{Figure, Stage};
 use bytes::Bytes;
 use std::sync::Arc;
+use std::time::Instant;
 use tracing::{info, warn};
 use trunkline_config::Answer;
 use trunkline_media::sdp::Encryption;
@@ -96,6 +98,7 @@ fn take(
     call.map_headers();
     call.cdr.destination = call.destination.of_cdr();
     call.open(desk, early);
+    call.passed(desk, Stage::Check);
     call.decided(desk, "taken", &taken.why);
     match call.prepare(desk, admission::offer(invite), flow) {
         Ok(sdp) => call.let_in(desk, sdp),
@@ -149,6 +152,9 @@ impl Call {
             ..Cdr::default()
         };
         let mut call = Box::new(Self::new(desk, id, sip, cdr, caller));
+        for stage in [Stage::Check, Stage::CallAccept, Stage::Join] {
+            call.begins(desk, stage);
+        }
         if desk.live.is_some() {
             call.remote_headers = headers_of(invite);
         }
@@ -186,6 +192,7 @@ impl Call {
             handover: None,
             remote_headers: Vec::new(),
             goodbye_headers: Vec::new(),
+            stages: super::stages::Stages::default(),
         }
     }
 
@@ -221,18 +228,27 @@ impl Call {
                 why: format!("agent.sessions is reached: {sessions} are up"),
             });
         }
+        let began = Instant::now();
         self.media = Some(Media::reserve(desk, flow, self.encryption)?);
+        self.measured(desk, Figure::Stage(Stage::StartMedia, began.elapsed()));
         let Some(media) = &mut self.media else {
             return Err(NoMedia { status: 500, why: "the call has no media".into() });
         };
         match offer {
             Some(offer) => {
                 let (answer, session) = media.talks.answer(&offer)?;
+                let answer = answer.into();
+                self.describes(desk, true, true, &offer);
+                self.describes(desk, false, false, &answer);
                 self.run(desk, session)?;
-                Ok(answer.into())
+                Ok(answer)
             }
             // A delayed offer: ours goes with the 200, the answer comes with the ACK.
-            None => Ok(media.talks.offer(Direction::SendRecv).into()),
+            None => {
+                let offer = media.talks.offer(Direction::SendRecv).into();
+                self.describes(desk, true, false, &offer);
+                Ok(offer)
+            }
         }
     }
 
@@ -252,6 +268,12 @@ impl Call {
                 desk.totals.answered += 1;
                 self.entered(desk, "answered", "");
                 desk.chronicle.update(&self.cdr);
+                self.passed(desk, Stage::CallAccept);
+                self.begins(desk, Stage::SipAccept);
+                self.begins(desk, Stage::WaitMedia);
+                if self.guest.is_none() {
+                    self.passed(desk, Stage::Join);
+                }
             }
             // A call that can be neither answered nor refused must not stay.
             Err(error) => {

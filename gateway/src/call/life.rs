@@ -4,6 +4,7 @@ use super::company::Company;
 use super::desk::{Desk, Errand};
 use super::keys::Way;
 use super::{Call, State, words};
+use crate::control::{Figure, Stage};
 use bytes::Bytes;
 use tracing::{info, warn};
 use trunkline_agent::host::AgentEvent;
@@ -22,7 +23,10 @@ impl Call {
     /// The protocol says something.
     pub(super) fn on_sip(&mut self, desk: &mut Desk, event: Event) {
         match event {
-            Event::Confirmed { sdp, .. } => self.confirmed(desk, sdp),
+            Event::Confirmed { sdp, .. } => {
+                self.passed(desk, Stage::SipAccept);
+                self.confirmed(desk, sdp);
+            }
             Event::Offer { sdp, .. } => self.offered(desk, sdp),
             Event::OfferAccepted { sdp: Some(sdp), .. } => self.accepted(desk, &sdp),
             Event::OfferRefused { status, .. } => {
@@ -142,6 +146,7 @@ impl Call {
         match event {
             LegEvent::FirstPacket { source } => {
                 self.entered(desk, "sound", &format!("first RTP packet, from {source}"));
+                self.passed(desk, Stage::WaitMedia);
                 if self.state == State::Answered {
                     self.welcome(desk);
                 }
@@ -258,6 +263,7 @@ impl Call {
             let longest = desk.config.limits.call_duration.as_secs();
             self.hang_up(desk, words::NORMAL, &format!("limits.call_duration ({longest} s) is over"));
         } else {
+            self.measured(desk, Figure::Unconfirmed);
             self.give_up(desk, "given up: the end was never confirmed");
         }
     }
@@ -299,7 +305,7 @@ impl Call {
         }
         self.open_for_its_end(desk, end);
         self.dialled_is_over();
-        self.handover_ends();
+        self.handover_ends(desk);
         self.part(desk);
         self.company = Company::Nobody;
         self.waits_until = None;

@@ -31,6 +31,7 @@ mod outbound;
 mod pin;
 mod reported;
 mod room_methods;
+mod stages;
 mod table;
 mod terms;
 #[cfg(test)]
@@ -142,6 +143,8 @@ struct Call {
     remote_headers: Vec<(String, String)>,
     /// Headers that somebody in the room wants on our BYE.
     goodbye_headers: Vec<(String, String)>,
+    /// Parts of its set-up that go on.
+    stages: stages::Stages,
 }
 
 /// How the limiter counted a call.

@@ -3,6 +3,7 @@
 use super::desk::{Desk, Errand, LookUp};
 use super::media::Media;
 use super::{Call, Caller, Destination, State, chronicle};
+use crate::control::Stage;
 use bytes::Bytes;
 use trunkline_media::sdp::Encryption;
 use trunkline_media::session::Direction;
@@ -89,6 +90,7 @@ pub(super) fn place(desk: &mut Desk, near: &Call, to: &str, flow: Flow) -> Resul
     };
     let caller = Caller { from: to.to_owned(), ..Caller::default() };
     let mut call = Box::new(Call::new(desk, id, sip, cdr, caller));
+    call.begins(desk, Stage::Join);
     call.media = Some(media);
     call.destination = Destination::Partner;
     call.partner = Some(near.serial);
@@ -104,6 +106,11 @@ impl Call {
         self.cdr.answered = Some(desk.chronicle.wall(desk.now));
         desk.totals.answered += 1;
         self.entered(desk, "answered", "");
+        self.passed(desk, Stage::Join);
+        self.begins(desk, Stage::WaitMedia);
+        if let Some(answer) = &sdp {
+            self.describes(desk, false, true, answer);
+        }
         let Some(media) = &mut self.media else { return };
         let session = sdp.ok_or("the 200 has no answer".to_owned()).and_then(|sdp| {
             media.talks.accept(&sdp).map_err(|error| format!("the answer cannot be used: {error}"))

@@ -67,7 +67,8 @@ async fn forward(
         if only.as_deref().is_some_and(|id| id != event.call()) {
             continue;
         }
-        if lines.send(line_of(&describe(&event))).await.is_err() {
+        let Some(line) = describe(&event) else { continue };
+        if lines.send(line_of(&line)).await.is_err() {
             return;
         }
         if only.is_some() && matches!(event, CallEvent::Ended(_)) {
@@ -80,9 +81,9 @@ fn line_of(value: &Value) -> Bytes {
     format!("{value}\n").into()
 }
 
-/// `{"at","call","kind",…}`: an entry as it is, a CDR under `cdr`.
-fn describe(event: &CallEvent) -> Value {
-    match event {
+/// `{"at","call","kind",…}`: an entry as it is, a CDR under `cdr`. Nothing of what is only counted.
+fn describe(event: &CallEvent) -> Option<Value> {
+    Some(match event {
         CallEvent::Began(cdr) => {
             json!({ "at": cdr.started, "call": cdr.id, "kind": "began", "cdr": **cdr })
         }
@@ -100,7 +101,8 @@ fn describe(event: &CallEvent) -> Value {
             }
             line
         }
-    }
+        CallEvent::Measured { .. } => return None,
+    })
 }
 
 /// Microseconds since 1970, UTC.

@@ -6,11 +6,13 @@ mod calls;
 pub mod client;
 mod desk;
 mod events;
+mod figure;
 pub mod plan;
 pub mod server;
 pub mod socket;
 
 pub use desk::{Desk, Refused};
+pub use figure::{Figure, Stage};
 
 #[cfg(test)]
 mod tests;
@@ -56,6 +58,15 @@ pub enum CallEvent {
         /// What and when.
         entry: Arc<Entry>,
     },
+    /// Something of it was counted or timed; only for those who count.
+    Measured {
+        /// `SCL_…`
+        call: Arc<str>,
+        /// We placed it.
+        outbound: bool,
+        /// What.
+        figure: Figure,
+    },
     /// It is over.
     Ended(Arc<Cdr>),
 }
@@ -66,7 +77,7 @@ impl CallEvent {
     pub fn call(&self) -> &str {
         match self {
             Self::Began(cdr) | Self::Updated(cdr) | Self::Ended(cdr) => &cdr.id,
-            Self::Entry { call, .. } => call,
+            Self::Entry { call, .. } | Self::Measured { call, .. } => call,
         }
     }
 }

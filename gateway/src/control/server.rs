@@ -29,6 +29,9 @@ pub enum ControlError {
     /// `health_port`, `prometheus_port` or `api.port`.
     #[error("{key}: cannot listen on TCP port {port}: {source}")]
     Port { key: &'static str, port: u16, source: io::Error },
+    /// No name for the node.
+    #[error("no randomness from the kernel: {0}")]
+    Random(getrandom::Error),
     /// No thread, or no runtime on it.
     #[error("cannot start the control thread: {0}")]
     Thread(io::Error),
@@ -140,12 +143,19 @@ async fn open(doors: Doors, desk: Desk) -> Result<(), ControlError> {
         http::serve_api(api).map_err(ControlError::Thread)?;
     }
     if let Some(listener) = doors.metrics {
-        let metrics = Arc::new(Metrics::new());
+        let metrics = Arc::new(Metrics::new(&node()?));
         http::serve_metrics(listener, Arc::clone(&metrics), desk.clone()).map_err(ControlError::Thread)?;
         tokio::spawn(crate::metrics::observe(metrics, desk.clone()));
     }
     tokio::spawn(async move { axum::serve(listener, router(desk)).await });
     Ok(())
+}
+
+/// `NE_` and twelve characters, as livekit/sip names a node for its life.
+fn node() -> Result<String, ControlError> {
+    let mut chance = [0; 6];
+    getrandom::fill(&mut chance).map_err(ControlError::Random)?;
+    Ok(chance.iter().fold("NE_".to_owned(), |name, byte| format!("{name}{byte:02x}")))
 }
 
 /// The requests of docs/control.md.

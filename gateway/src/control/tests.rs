@@ -292,6 +292,10 @@ fn a_scrape_holds_what_is_held_now() {
     let bench = Bench::new(&format!("prometheus_port: {port}\n"));
     let _control = bench.start().expect("started");
     let page = get(port, "/metrics");
-    assert!(page.contains("\ntrunkline_calls 1\n") && page.contains("\nlivekit_sip_available 1\n"), "{page}");
+    assert!(
+        page.contains("\ntrunkline_calls{node_id=\"NE_")
+            && page.contains("\nlivekit_sip_available{node_id=\"NE_"),
+        "{page}"
+    );
     assert!(get(port, "/").starts_with("HTTP/1.1 404 "));
 }

@@ -1,8 +1,10 @@
 //! What is held, and the totals of the signalling thread: read from its status, not counted here.
 
+use super::labels::Node;
 use crate::control::Status;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use std::fmt;
@@ -39,7 +41,14 @@ impl Collector for Held {
             let gauge = ConstGauge::new(i64::try_from(held).unwrap_or(i64::MAX));
             gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
         }
+        let load = "livekit_node_cpu_load";
+        let mut load = encoder.encode_descriptor(load, "Share of the processors", None, MetricType::Gauge)?;
+        ConstGauge::new(status.cpu).encode(load.encode_family(&Node { node_type: "SIP" })?)?;
         let totals = &status.totals;
+        // Under exactly its name, as `Tally`.
+        let raw = ("livekit_sip_invite_requests_raw", "INVITEs that came, whatever became of them");
+        let raw = encoder.encode_descriptor(raw.0, raw.1, None, MetricType::Unknown)?;
+        ConstGauge::new(i64::try_from(totals.inbound).unwrap_or(i64::MAX)).encode(raw)?;
         for (name, help, total) in [
             ("trunkline_inbound_calls", "Calls that came in", totals.inbound),
             ("trunkline_outbound_calls", "Calls that were placed", totals.outbound),

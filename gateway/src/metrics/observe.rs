@@ -1,7 +1,10 @@
 //! Call events, counted.
 
-use super::{Dir, Ending, Metrics, Why};
-use crate::control::{CallEvent, Desk, Request};
+use super::labels::{
+    Dir, Ending, Failed, Kind, Offered, Packets, Part, Party, Provider, Trunks, Why, reason,
+};
+use super::{Metrics, offered};
+use crate::control::{CallEvent, Desk, Figure, Request, Stage};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -39,56 +42,184 @@ pub async fn observe(metrics: Arc<Metrics>, desk: Desk) {
 
 /// Calls that are up, by id.
 #[derive(Debug, Default)]
-pub(super) struct Up(HashMap<String, &'static str>);
+pub(super) struct Up {
+    calls: HashMap<String, Known>,
+    trunks: Trunks,
+}
+
+/// What is known of one.
+#[derive(Debug, Clone)]
+struct Known {
+    party: Party,
+    accepted: bool,
+    /// It is being sent elsewhere.
+    moving: bool,
+}
 
 impl Up {
     /// Counts one event.
     pub(super) fn count(&mut self, metrics: &Metrics, event: &CallEvent) {
         match event {
-            CallEvent::Began(cdr) => {
-                let dir = dir(cdr);
-                metrics.requests.get_or_create(&Dir { dir }).inc();
-                // After a lag it may be known from the list already.
-                if self.0.insert(cdr.id.clone(), dir).is_none() {
-                    metrics.active.get_or_create(&Dir { dir }).inc();
-                }
-            }
+            CallEvent::Began(cdr) => self.began(metrics, cdr),
+            CallEvent::Updated(cdr) => self.accepted(metrics, cdr),
             CallEvent::Ended(cdr) => {
-                if let Some(dir) = self.0.remove(&cdr.id) {
-                    metrics.active.get_or_create(&Dir { dir }).dec();
+                // The end of a call whose beginning was missed.
+                if !self.calls.contains_key(&cdr.id) {
+                    self.began(metrics, cdr);
                 }
-                ended(metrics, cdr);
+                self.accepted(metrics, cdr);
+                if let Some(known) = self.calls.remove(&cdr.id) {
+                    metrics.active.get_or_create(&known.party).dec();
+                    if known.moving {
+                        metrics.moving.get_or_create(&Dir { dir: known.party.dir }).dec();
+                    }
+                    ended(metrics, cdr, known.party);
+                }
             }
-            CallEvent::Updated(_) | CallEvent::Entry { .. } => {}
+            CallEvent::Measured { call, outbound, figure } => {
+                self.measured(metrics, call, way(*outbound), figure);
+            }
+            CallEvent::Entry { .. } => {}
         }
     }
 
-    fn replace(&mut self, metrics: &Metrics, calls: &[Cdr]) {
-        self.0 = calls.iter().map(|cdr| (cdr.id.clone(), dir(cdr))).collect();
+    fn known(&mut self, cdr: &Cdr) -> Known {
+        let to = self.trunks.label(cdr.trunk.as_deref());
+        let party = Party { dir: way(cdr.direction == "outbound"), to };
+        Known { party, accepted: false, moving: false }
+    }
+
+    fn began(&mut self, metrics: &Metrics, cdr: &Cdr) {
+        // After a lag it may be known from the list already.
+        if self.calls.contains_key(&cdr.id) {
+            return;
+        }
+        let known = self.known(cdr);
+        metrics.requests.get_or_create(&Dir { dir: known.party.dir }).inc();
+        metrics.active.get_or_create(&known.party).inc();
+        self.calls.insert(cdr.id.clone(), known);
+    }
+
+    fn accepted(&mut self, metrics: &Metrics, cdr: &Cdr) {
+        let (Some(known), Some(answered)) = (self.calls.get_mut(&cdr.id), cdr.answered) else { return };
+        if !std::mem::replace(&mut known.accepted, true) {
+            metrics.accepted.get_or_create(&known.party).inc();
+            let dir = Dir { dir: known.party.dir };
+            metrics.setup.get_or_create(&dir).observe(seconds(cdr.started, answered));
+        }
+    }
+
+    /// What is up, after events were missed.
+    pub(super) fn replace(&mut self, metrics: &Metrics, calls: &[Cdr]) {
+        let before = std::mem::take(&mut self.calls);
+        metrics.active.clear();
+        for cdr in calls {
+            match before.get(&cdr.id) {
+                Some(known) => {
+                    metrics.active.get_or_create(&known.party).inc();
+                    self.calls.insert(cdr.id.clone(), known.clone());
+                }
+                None => self.began(metrics, cdr),
+            }
+        }
         for dir in ["in", "out"] {
-            let up = self.0.values().filter(|d| **d == dir).count();
-            metrics.active.get_or_create(&Dir { dir }).set(i64::try_from(up).unwrap_or(i64::MAX));
+            let moving = self.calls.values().filter(|known| known.moving && known.party.dir == dir).count();
+            metrics.moving.get_or_create(&Dir { dir }).set(i64::try_from(moving).unwrap_or(i64::MAX));
         }
+    }
+
+    fn measured(&mut self, metrics: &Metrics, call: &str, dir: &'static str, figure: &Figure) {
+        let by_dir = Dir { dir };
+        match figure {
+            Figure::Stage(Stage::Check, took) => {
+                metrics.check.get_or_create(&by_dir).observe(took.as_secs_f64());
+            }
+            Figure::Stage(Stage::Join, took) => {
+                metrics.join.get_or_create(&by_dir).observe(took.as_secs_f64());
+            }
+            Figure::Stage(stage, took) => {
+                let part = Part { dir, stage: name(*stage) };
+                metrics.stage.get_or_create(&part).observe(took.as_secs_f64());
+            }
+            Figure::Description { offer, theirs, sdp } => {
+                let kind = Kind { r#type: if *offer { "offer" } else { "answer" } };
+                let bytes = u32::try_from(sdp.len()).unwrap_or(u32::MAX);
+                metrics.sdp_size.get_or_create(&kind).observe(f64::from(bytes));
+                if *theirs {
+                    let known = self.calls.get(call);
+                    let provider = known.map_or_else(|| "none".to_owned(), |known| known.party.to.clone());
+                    for codec in offered::codecs(sdp) {
+                        let offered = Offered { dir, provider: provider.clone(), codec };
+                        metrics.offered.get_or_create(&offered).inc();
+                    }
+                    metrics.sdp_parsed.get_or_create(&Provider { dir, provider }).inc();
+                }
+            }
+            Figure::TransferBegan => {
+                metrics.transfers.get_or_create(&by_dir).inc();
+                self.moves(metrics, call, true);
+            }
+            Figure::TransferDone => {
+                metrics.transferred.get_or_create(&by_dir).inc();
+                self.moves(metrics, call, false);
+            }
+            Figure::TransferFailed { status, code } => {
+                let reason = if *status > 0 { reason(*status) } else { code.clone() };
+                metrics.not_transferred.get_or_create(&Failed { dir, reason }).inc();
+                self.moves(metrics, call, false);
+            }
+            Figure::Unconfirmed => metrics.unconfirmed.get_or_create(&by_dir).inc(),
+        }
+    }
+
+    fn moves(&mut self, metrics: &Metrics, call: &str, moving: bool) {
+        let Some(known) = self.calls.get_mut(call) else { return };
+        let gauge = metrics.moving.get_or_create_owned(&Dir { dir: known.party.dir });
+        match (std::mem::replace(&mut known.moving, moving), moving) {
+            (false, true) => gauge.inc(),
+            (true, false) => gauge.dec(),
+            (true, true) | (false, false) => 0,
+        };
     }
 }
 
-fn dir(cdr: &Cdr) -> &'static str {
-    if cdr.direction == "outbound" { "out" } else { "in" }
+fn way(outbound: bool) -> &'static str {
+    if outbound { "out" } else { "in" }
 }
 
-fn ended(metrics: &Metrics, cdr: &Cdr) {
-    let dir = dir(cdr);
+/// livekit/sip's name of a part.
+fn name(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Check => "check",
+        Stage::Join => "join",
+        Stage::GetAuth => "get-auth",
+        Stage::EvalDispatch => "eval-dispatch",
+        Stage::StartMedia => "start-media",
+        Stage::CallAccept => "call-accept",
+        Stage::SipAccept => "sip-accept",
+        Stage::LkConnect => "lk-connect",
+        Stage::TrackPublish => "track-publish",
+        Stage::JoinRoom => "join-room",
+        Stage::TrackSubscribe => "track-subscribe",
+        Stage::WaitSubscribe => "wait-subscribe",
+        Stage::WaitMedia => "wait-media",
+    }
+}
+
+fn ended(metrics: &Metrics, cdr: &Cdr, party: Party) {
+    let Party { dir, to } = party;
     let end = cdr.ended.unwrap_or(cdr.started);
     metrics.session.get_or_create(&Dir { dir }).observe(seconds(cdr.started, end));
-    let reason = if let Some(answered) = cdr.answered {
-        metrics.accepted.get_or_create(&Dir { dir }).inc();
-        metrics.talk.get_or_create(&Dir { dir }).observe(seconds(answered, end));
-        metrics.setup.get_or_create(&Dir { dir }).observe(seconds(cdr.started, answered));
-        "success".to_owned()
-    } else {
-        let reason = reason(cdr.status);
-        metrics.errors.get_or_create(&Why { dir, reason: reason.clone() }).inc();
-        reason
+    let reason = match cdr.answered {
+        Some(answered) => {
+            metrics.talk.get_or_create(&Dir { dir }).observe(seconds(answered, end));
+            "success".to_owned()
+        }
+        None => {
+            let reason = reason(cdr.status);
+            metrics.errors.get_or_create(&Why { dir, to: to.clone(), reason: reason.clone() }).inc();
+            reason
+        }
     };
     let result = match cdr.status {
         _ if cdr.answered.is_some() => "success",
@@ -96,27 +227,26 @@ fn ended(metrics: &Metrics, cdr: &Cdr) {
         500..=599 => "server_error",
         _ => "indeterminate",
     };
-    metrics.terminated.get_or_create(&Ending { dir, result, reason }).inc();
+    metrics.terminated.get_or_create(&Ending { dir, to: to.clone(), result, reason }).inc();
     if let Some(media) = &cdr.media {
         quality(metrics, media);
+        packets(metrics, cdr, media, dir, &to);
     }
 }
 
-/// livekit/sip's word for a final status.
-fn reason(status: u16) -> String {
-    match status {
-        401 | 407 => "auth-required".into(),
-        403 => "forbidden".into(),
-        404 => "not-found".into(),
-        408 => "request-timeout".into(),
-        480 => "unavailable".into(),
-        486 => "busy".into(),
-        487 => "canceled".into(),
-        488 => "not-acceptable".into(),
-        400..=499 => format!("client-error-{status}"),
-        500..=599 => format!("server-error-{status}"),
-        600..=699 => format!("global-decline-{status}"),
-        _ => "no-final-response".into(),
+/// The packets of a leg, by what was agreed last.
+fn packets(metrics: &Metrics, cdr: &Cdr, media: &Value, dir: &'static str, to: &str) {
+    let payload = match cdr.codec.as_deref() {
+        Some("PCMU") => "0",
+        Some("PCMA") => "8",
+        Some("G722") => "9",
+        _ => "dynamic",
+    };
+    for (op, key) in [("recv", "received"), ("send", "sent")] {
+        if let Some(many) = media.get(key).and_then(Value::as_u64) {
+            let labels = Packets { dir, to: to.to_owned(), op, payload };
+            metrics.packets.get_or_create(&labels).add(many);
+        }
     }
 }
 
@@ -140,74 +270,4 @@ fn quality(metrics: &Metrics, media: &Value) {
 #[allow(clippy::cast_precision_loss)] // 2^53 µs are 285 years
 fn seconds(from: u64, to: u64) -> f64 {
     to.saturating_sub(from) as f64 / 1e6
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use trunkline_records::Entry;
-
-    fn cdr(id: &str, status: u16, answered: Option<u64>) -> Arc<Cdr> {
-        Arc::new(Cdr {
-            id: id.into(),
-            direction: "inbound".into(),
-            started: 1_000_000,
-            answered,
-            ended: Some(31_000_000),
-            status,
-            media: answered
-                .map(|_| serde_json::json!({ "mos": 4.3, "lost": 1, "received": 999, "jitter_ms": 1.5 })),
-            ..Cdr::default()
-        })
-    }
-
-    #[test]
-    fn a_scrape_after_a_talk_and_a_refusal_reads_as_livekit_would_tell_it() {
-        let (metrics, mut up) = (Metrics::new(), Up::default());
-        for event in [
-            CallEvent::Began(cdr("a", 0, None)),
-            CallEvent::Began(cdr("b", 0, None)),
-            CallEvent::Began(cdr("c", 0, None)),
-            CallEvent::Ended(cdr("a", 200, Some(1_004_000))),
-            CallEvent::Ended(cdr("b", 404, None)),
-        ] {
-            up.count(&metrics, &event);
-        }
-        let text = metrics.text(None).expect("text");
-        for line in [
-            "livekit_sip_invite_requests{dir=\"in\"} 3",
-            "livekit_sip_invite_accepted{dir=\"in\"} 1",
-            "livekit_sip_invite_error{dir=\"in\",reason=\"not-found\"} 1",
-            "livekit_sip_calls_active{dir=\"in\"} 1",
-            "livekit_sip_calls_terminated{dir=\"in\",result=\"success\",reason=\"success\"} 1",
-            "livekit_sip_calls_terminated{dir=\"in\",result=\"client_error\",reason=\"not-found\"} 1",
-            "livekit_sip_dur_call_sec_bucket{dir=\"in\",le=\"60\"} 1",
-            "trunkline_setup_seconds_bucket{dir=\"in\",le=\"0.005\"} 1",
-            "trunkline_setup_seconds_bucket{dir=\"in\",le=\"0.002\"} 0",
-            "trunkline_mos_bucket{le=\"4.2\"} 0",
-            "trunkline_mos_count 1",
-            "trunkline_loss_ratio_bucket{le=\"0.001\"} 1",
-        ] {
-            assert!(text.lines().any(|found| found == line), "no line {line} in\n{text}");
-        }
-        assert!(!text.contains("trunkline_legs"), "what is held is left out when nobody says it");
-    }
-
-    #[test]
-    fn a_call_that_is_known_from_the_list_and_begins_after_it_counts_once() {
-        let (metrics, mut up) = (Metrics::new(), Up::default());
-        up.replace(&metrics, &[Cdr::clone(&cdr("a", 0, None))]);
-        up.count(&metrics, &CallEvent::Began(cdr("a", 0, None)));
-        let text = metrics.text(None).expect("text");
-        assert!(text.contains("livekit_sip_calls_active{dir=\"in\"} 1"), "{text}");
-    }
-
-    #[test]
-    fn an_entry_of_a_timeline_changes_no_figure() {
-        let (metrics, mut up) = (Metrics::new(), Up::default());
-        let before = metrics.text(None).expect("text");
-        let what = trunkline_records::What::Fault { text: "x".into() };
-        up.count(&metrics, &CallEvent::Entry { call: "a".into(), entry: Arc::new(Entry { at: 0, what }) });
-        assert_eq!(metrics.text(None).expect("text"), before);
-    }
 }
