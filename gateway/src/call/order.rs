@@ -135,6 +135,7 @@ pub(super) fn credentials(order: &Order) -> Option<Credentials> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use trunkline_sip::Transport;
 
     #[test]
     fn a_number_that_would_break_the_request_line_is_refused_by_name() {
@@ -152,8 +153,8 @@ mod tests {
             transport,
             ..Order::default()
         };
-        let host = |transport| super::super::host_of(&target(&order(transport)).unwrap());
-        assert!(host(0).is_ok() && host(1).is_ok() && host(2).is_ok());
-        assert!(host(3).unwrap_err().contains("found tls"));
+        let way = |transport| crate::serve::transport(&target(&order(transport)).unwrap());
+        assert_eq!([0, 1, 2, 3].map(way), [Transport::Udp, Transport::Udp, Transport::Tcp, Transport::Tls]);
+        assert!(super::super::host_of("sip:a@127.0.0.1;transport=sctp").unwrap_err().contains("found sctp"));
     }
 }
