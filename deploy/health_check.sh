@@ -50,7 +50,7 @@ check_trunkline() {
   body=$(curl -s -m 3 -w ' %{http_code}' "http://127.0.0.1:$health_port/") || true
   case "$body" in
     *' 200') well trunkline "takes calls (health page on $health_port)" ;;
-    *' 429') bad trunkline "is under load: CPU is above max_cpu_utilization" \
+    *' 429') bad trunkline "is full: the CPU is above max_cpu_utilization, or limits.calls is reached" \
           "fewer calls, more cores, or another node on the same Redis" ;;
     *' 503') bad trunkline "takes no calls: it is stopping, or something that it needs is away ($body)" \
           "wait for the restart, or see its log" ;;

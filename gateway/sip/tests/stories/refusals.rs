@@ -128,6 +128,20 @@ fn a_draining_or_full_endpoint_answers_503_with_retry_after_and_calls_go_on() {
 }
 
 #[test]
+fn while_full_options_get_503_and_an_invite_still_reaches_whoever_counts_calls() {
+    let mut pair = Pair::new();
+    let options = request("OPTIONS", "sip:b@192.0.2.2", "", "");
+    pair.b.endpoint.set_full(true);
+    let full = asked(&mut pair, &options);
+    assert_eq!(full.status(), Some(503));
+    assert!(full.retry_after().is_some_and(|seconds| seconds > 0));
+    // Panics where the call is not connected.
+    let _ = pair.connected();
+    pair.b.endpoint.set_full(false);
+    assert_eq!(asked(&mut pair, &options).status(), Some(200));
+}
+
+#[test]
 fn a_request_for_a_dialog_that_is_not_there_gets_481_and_a_stray_ack_nothing() {
     let mut pair = Pair::new();
     for (method, count) in [("BYE", 1), ("INVITE", 1), ("ACK", 0), ("INFO", 1)] {
