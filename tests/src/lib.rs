@@ -16,6 +16,8 @@ pub mod gateway;
 pub mod kamailio;
 pub mod livekit;
 pub mod malform;
+pub mod person;
+pub mod place;
 pub mod rtp;
 pub mod sipp;
 pub mod terminal;

@@ -6,7 +6,8 @@ use serde_json::json;
 use std::process::Command;
 use std::time::Duration;
 use trunkline_tests::gateway::Gateway;
-use trunkline_tests::livekit::{House, Place};
+use trunkline_tests::livekit::House;
+use trunkline_tests::place::Place;
 use trunkline_tests::sipp;
 use trunkline_tests::terminal::Terminal;
 

@@ -229,7 +229,13 @@ impl Call {
             });
         }
         let began = Instant::now();
-        self.media = Some(Media::reserve(desk, flow, self.encryption)?);
+        // Whoever leaves the offer to us may not know SRTP: what is only allowed is not offered to him, since an
+        // offer of it is one of nothing else.
+        let encryption = match (&offer, self.encryption) {
+            (None, Encryption::Allow) => Encryption::Disable,
+            (_, wanted) => wanted,
+        };
+        self.media = Some(Media::reserve(desk, flow, encryption)?);
         self.measured(desk, Figure::Stage(Stage::StartMedia, began.elapsed()));
         let Some(media) = &mut self.media else {
             return Err(NoMedia { status: 500, why: "the call has no media".into() });

@@ -222,6 +222,13 @@ fn the_last_words_are_not_cut_short_by_the_end_of_the_prompt_before_them() {
 }
 
 #[test]
+fn a_caller_who_leaves_the_offer_to_us_is_offered_what_every_telephone_has() {
+    let said = Bench::new("").send("INVITE", 1, "");
+    let ok = said.iter().find(|m| m.starts_with("SIP/2.0 200")).expect("a 200 with an offer");
+    assert!(ok.contains(" RTP/AVP ") && !ok.contains("a=crypto"), "{ok}");
+}
+
+#[test]
 fn a_call_whose_200_is_answered_by_an_ack_without_our_answer_is_hung_up_on() {
     let mut bench = Bench::new("");
     let said = bench.send("INVITE", 1, "");
