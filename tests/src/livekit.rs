@@ -64,7 +64,7 @@ impl House {
         let mut house = Self {
             port: crate::free_port(),
             redis_port: crate::free_port(),
-            rtc_port: crate::free_port(),
+            rtc_port: free_pair(),
             folder,
             server: None,
             redis: None,
@@ -324,6 +324,16 @@ pub fn twirp_at(url: &str, requests: &Value) -> Vec<Value> {
     drop(input);
     let output = child.wait_with_output().expect("it ends");
     serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+/// A port that is free, with the next one for TCP.
+fn free_pair() -> u16 {
+    loop {
+        let port = crate::free_port();
+        if std::net::TcpListener::bind(("0.0.0.0", port + 1)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// Where livekit-server is: `TRUNKLINE_LIVEKIT_SERVER`, or on the path.
