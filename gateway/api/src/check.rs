@@ -145,6 +145,11 @@ pub(crate) fn rule(rule: &SipDispatchRuleInfo) -> Result<(), Fault> {
     }
 }
 
+/// The id that a request is about.
+pub(crate) fn named(id: String, kind: &str) -> Result<String, Fault> {
+    if id.is_empty() { Err(Fault::invalid(format!("{kind} ID is required"))) } else { Ok(id) }
+}
+
 /// A trunk or rule that is added gets its id from us.
 pub(crate) fn is_new(id: &str, kind: &str) -> Result<(), Fault> {
     if id.is_empty() { Ok(()) } else { Err(Fault::invalid(format!("{kind} id must not be set"))) }

@@ -12,11 +12,11 @@ use pbjson_types::Duration as Span;
 use std::collections::{BTreeMap, HashMap};
 use trunkline_dialplan::{CodecName, Encryption, HeaderMapping, IncludeHeaders, MediaTerms};
 
-pub(crate) fn sorted(map: HashMap<String, String>) -> BTreeMap<String, String> {
+fn sorted(map: HashMap<String, String>) -> BTreeMap<String, String> {
     map.into_iter().collect()
 }
 
-pub(crate) fn hashed(map: &BTreeMap<String, String>) -> HashMap<String, String> {
+fn hashed(map: &BTreeMap<String, String>) -> HashMap<String, String> {
     map.clone().into_iter().collect()
 }
 
@@ -46,7 +46,21 @@ fn included(option: i32) -> IncludeHeaders {
     }
 }
 
-pub(crate) fn include_option(mapping: &HeaderMapping) -> i32 {
+fn mapping(
+    headers: HashMap<String, String>,
+    headers_to_attributes: HashMap<String, String>,
+    attributes_to_headers: HashMap<String, String>,
+    include_headers: i32,
+) -> HeaderMapping {
+    HeaderMapping {
+        headers: sorted(headers),
+        headers_to_attributes: sorted(headers_to_attributes),
+        attributes_to_headers: sorted(attributes_to_headers),
+        include_headers: included(include_headers),
+    }
+}
+
+fn include_option(mapping: &HeaderMapping) -> i32 {
     match mapping.include_headers {
         IncludeHeaders::None => SipHeaderOptions::SipNoHeaders,
         IncludeHeaders::XHeaders => SipHeaderOptions::SipXHeaders,
@@ -102,4 +116,23 @@ pub(crate) fn media_without_effect(media: &MediaTerms) -> impl Iterator<Item = &
         (media.media_timeout_ms > 0, "media.media_timeout"),
     ];
     told.into_iter().filter(|(is_set, _)| *is_set).map(|(_, name)| name)
+}
+
+/// A new `media` replaces the old one; `media_encryption` alone changes only that.
+pub(crate) fn update_media(
+    media: &mut Option<SipMediaConfig>,
+    older: &mut i32,
+    new: Option<&SipMediaConfig>,
+    encryption: Option<i32>,
+) {
+    if let Some(new) = new {
+        *media = Some(new.clone());
+        *older = new.encryption.unwrap_or_default();
+    }
+    if let Some(encryption) = encryption {
+        *older = encryption;
+        if let Some(media) = media.as_mut().filter(|_| new.is_none_or(|new| new.encryption.is_none())) {
+            media.encryption = Some(encryption);
+        }
+    }
 }

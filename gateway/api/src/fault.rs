@@ -54,6 +54,11 @@ impl Fault {
         Self::new("not_found", msg)
     }
 
+    /// livekit-server's words for it.
+    pub(crate) fn no_such_trunk() -> Self {
+        Self::not_found("requested sip trunk does not exist")
+    }
+
     /// Something of ours failed.
     #[must_use]
     pub fn internal(msg: impl Into<String>) -> Self {

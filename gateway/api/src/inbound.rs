@@ -1,21 +1,18 @@
 //! Trunks through which calls come in.
 
-use crate::convert::{inbound_info, inbound_of, media_without_effect};
+use crate::convert::{inbound_info, inbound_of, media_without_effect, update_media};
+use crate::page::page;
 use crate::port::Change;
 use crate::serve::Api;
 use crate::{Fault, Port, check};
 use livekit_protocol::update_sip_inbound_trunk_request::Action;
 use livekit_protocol::{
     CreateSipInboundTrunkRequest, GetSipInboundTrunkRequest, GetSipInboundTrunkResponse,
-    ListSipInboundTrunkRequest, ListSipInboundTrunkResponse, Pagination, SipInboundTrunkInfo,
-    SipInboundTrunkUpdate, UpdateSipInboundTrunkRequest,
+    ListSipInboundTrunkRequest, ListSipInboundTrunkResponse, SipInboundTrunkInfo, SipInboundTrunkUpdate,
+    UpdateSipInboundTrunkRequest,
 };
 use std::borrow::Cow;
 use trunkline_dialplan::{Trunk, normalize_number, same_number};
-
-pub(crate) fn no_such_trunk() -> Fault {
-    Fault::not_found("requested sip trunk does not exist")
-}
 
 pub(crate) async fn create<P: Port>(
     api: &Api<P>,
@@ -47,7 +44,7 @@ pub(crate) async fn update<P: Port>(
     }
     let _alone = api.alone().await;
     let plan = api.port.plan().await?;
-    let old = plan.trunks.into_iter().find(|trunk| trunk.id == id).ok_or_else(no_such_trunk)?;
+    let old = plan.trunks.into_iter().find(|trunk| trunk.id == id).ok_or_else(Fault::no_such_trunk)?;
     let info = match action {
         Action::Replace(info) => info,
         Action::Update(change) => {
@@ -78,25 +75,6 @@ fn changed(change: &SipInboundTrunkUpdate, info: &mut SipInboundTrunkInfo) -> Re
     }
     update_media(&mut info.media, &mut info.media_encryption, change.media.as_ref(), change.media_encryption);
     Ok(())
-}
-
-/// A new `media` replaces the old one; `media_encryption` alone changes only that.
-pub(crate) fn update_media(
-    media: &mut Option<livekit_protocol::SipMediaConfig>,
-    older: &mut i32,
-    new: Option<&livekit_protocol::SipMediaConfig>,
-    encryption: Option<i32>,
-) {
-    if let Some(new) = new {
-        *media = Some(new.clone());
-        *older = new.encryption.unwrap_or_default();
-    }
-    if let Some(encryption) = encryption {
-        *older = encryption;
-        if let Some(media) = media.as_mut().filter(|_| new.is_none_or(|new| new.encryption.is_none())) {
-            media.encryption = Some(encryption);
-        }
-    }
 }
 
 /// Stores it, unless another serves the same calls.
@@ -149,14 +127,10 @@ pub(crate) async fn get<P: Port>(
     api: &Api<P>,
     request: GetSipInboundTrunkRequest,
 ) -> Result<GetSipInboundTrunkResponse, Fault> {
-    let id = named(request.sip_trunk_id, "trunk")?;
+    let id = check::named(request.sip_trunk_id, "trunk")?;
     let plan = api.port.plan().await?;
-    let trunk = plan.trunks.iter().find(|trunk| trunk.id == id).ok_or_else(no_such_trunk)?;
+    let trunk = plan.trunks.iter().find(|trunk| trunk.id == id).ok_or_else(Fault::no_such_trunk)?;
     Ok(GetSipInboundTrunkResponse { trunk: Some(inbound_info(trunk)) })
-}
-
-pub(crate) fn named(id: String, kind: &str) -> Result<String, Fault> {
-    if id.is_empty() { Err(Fault::invalid(format!("{kind} ID is required"))) } else { Ok(id) }
 }
 
 pub(crate) async fn list<P: Port>(
@@ -176,17 +150,6 @@ pub(crate) async fn list<P: Port>(
     Ok(ListSipInboundTrunkResponse {
         items: page(found, request.page.as_ref(), |trunk: &SipInboundTrunkInfo| &trunk.sip_trunk_id),
     })
-}
-
-/// Those after an id, and no more than are wanted. LiveKit's server heeds only the first of the two.
-pub(crate) fn page<T>(mut items: Vec<T>, page: Option<&Pagination>, id: impl Fn(&T) -> &String) -> Vec<T> {
-    items.sort_by(|a, b| id(a).cmp(id(b)));
-    let Some(page) = page else { return items };
-    items.retain(|item| page.after_id.is_empty() || *id(item) > page.after_id);
-    if let Some(limit) = usize::try_from(page.limit).ok().filter(|limit| *limit > 0) {
-        items.truncate(limit);
-    }
-    items
 }
 
 #[cfg(test)]
@@ -213,14 +176,5 @@ mod tests {
         assert!(conflict(&trunk("ST_old", &["1555"], &[]), &old).is_none(), "no trunk is in its own way");
         let narrow = trunk("ST_narrow", &["1555"], &["+7", "+8"]);
         assert!(conflict(&trunk("", &["1555"], &["8"]), &narrow).expect("a conflict").contains("+8"));
-    }
-
-    #[test]
-    fn a_page_begins_after_an_id_and_has_no_more_than_its_limit() {
-        let ids = |after: &str, limit| {
-            let items = ["b", "d", "a", "c"].map(ToString::to_string).to_vec();
-            page(items, Some(&Pagination { after_id: after.into(), limit }), |id| id).concat()
-        };
-        assert_eq!((ids("", 0), ids("b", 0), ids("a", 2)), ("abcd".into(), "cd".into(), "bc".into()));
     }
 }

@@ -13,6 +13,7 @@ mod convert;
 mod fault;
 mod inbound;
 mod outbound;
+mod page;
 mod participants;
 mod port;
 mod rules;

@@ -1,7 +1,7 @@
 //! Trunks through which calls go out; and what concerns trunks of both kinds.
 
-use crate::convert::{inbound_info, media_without_effect, outbound_info, outbound_of};
-use crate::inbound::{named, no_such_trunk, page, update_media};
+use crate::convert::{inbound_info, media_without_effect, outbound_info, outbound_of, update_media};
+use crate::page::page;
 use crate::port::Change;
 use crate::serve::Api;
 use crate::{Fault, Port, check};
@@ -42,7 +42,7 @@ pub(crate) async fn update<P: Port>(
     }
     let _alone = api.alone().await;
     let plan = api.port.plan().await?;
-    let old = plan.outbound.iter().find(|trunk| trunk.id == id).ok_or_else(no_such_trunk)?;
+    let old = plan.outbound.iter().find(|trunk| trunk.id == id).ok_or_else(Fault::no_such_trunk)?;
     let info = match action {
         Action::Replace(info) => info,
         Action::Update(change) => {
@@ -89,9 +89,9 @@ pub(crate) async fn get<P: Port>(
     api: &Api<P>,
     request: GetSipOutboundTrunkRequest,
 ) -> Result<GetSipOutboundTrunkResponse, Fault> {
-    let id = named(request.sip_trunk_id, "trunk")?;
+    let id = check::named(request.sip_trunk_id, "trunk")?;
     let plan = api.port.plan().await?;
-    let trunk = plan.outbound.iter().find(|trunk| trunk.id == id).ok_or_else(no_such_trunk)?;
+    let trunk = plan.outbound.iter().find(|trunk| trunk.id == id).ok_or_else(Fault::no_such_trunk)?;
     Ok(GetSipOutboundTrunkResponse { trunk: Some(outbound_info(trunk)) })
 }
 
@@ -158,7 +158,7 @@ pub(crate) async fn delete<P: Port>(
     api: &Api<P>,
     request: DeleteSipTrunkRequest,
 ) -> Result<SipTrunkInfo, Fault> {
-    let id = named(request.sip_trunk_id, "trunk")?;
+    let id = check::named(request.sip_trunk_id, "trunk")?;
     let _alone = api.alone().await;
     let plan = api.port.plan().await?;
     if plan.trunks.iter().any(|trunk| trunk.id == id) {

@@ -1,7 +1,6 @@
 //! Calls: placed through a trunk, sent elsewhere.
 
-use crate::convert::{encryption_number, hashed, include_option, media_config, media_of};
-use crate::inbound::no_such_trunk;
+use crate::convert::{encryption_number, media_config, media_of, outbound_info};
 use crate::serve::Api;
 use crate::token::Grants;
 use crate::{Fault, Port, check};
@@ -40,7 +39,7 @@ pub(crate) async fn create<P: Port>(
         "" => None,
         id => {
             let plan = api.port.plan().await?;
-            Some(plan.outbound.into_iter().find(|trunk| trunk.id == id).ok_or_else(no_such_trunk)?)
+            Some(plan.outbound.into_iter().find(|trunk| trunk.id == id).ok_or_else(Fault::no_such_trunk)?)
         }
     };
     let room_name = request.room_name.clone();
@@ -161,14 +160,14 @@ fn through(trunk: OutboundTrunk, number: &str, wanted: &MediaTerms) -> Result<Or
         "" => one_of(&trunk.numbers)?,
         given => given.to_owned(),
     };
-    let info = crate::convert::outbound_info(&trunk);
+    let info = outbound_info(&trunk);
     Ok(Order {
         number,
         transport: info.transport,
         headers: info.headers,
-        headers_to_attributes: hashed(&trunk.mapping.headers_to_attributes),
-        attributes_to_headers: hashed(&trunk.mapping.attributes_to_headers),
-        include_headers: include_option(&trunk.mapping),
+        headers_to_attributes: info.headers_to_attributes,
+        attributes_to_headers: info.attributes_to_headers,
+        include_headers: info.include_headers,
         media_encryption: encryption_number(media.encryption),
         media: media_config(&media),
         address: trunk.address,

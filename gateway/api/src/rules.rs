@@ -1,7 +1,7 @@
 //! Dispatch rules.
 
-use crate::convert::{destination, media_without_effect, rule_info, rule_of};
-use crate::inbound::{named, page, update_media};
+use crate::convert::{destination, media_without_effect, rule_info, rule_of, update_media};
+use crate::page::page;
 use crate::port::Change;
 use crate::serve::Api;
 use crate::{Fault, Port, check};
@@ -170,7 +170,7 @@ pub(crate) async fn delete<P: Port>(
     api: &Api<P>,
     request: DeleteSipDispatchRuleRequest,
 ) -> Result<SipDispatchRuleInfo, Fault> {
-    let id = named(request.sip_dispatch_rule_id, "dispatch rule")?;
+    let id = check::named(request.sip_dispatch_rule_id, "dispatch rule")?;
     let _alone = api.alone().await;
     let plan = api.port.plan().await?;
     let rule = plan.rules.iter().find(|rule| rule.id == id).ok_or_else(no_such_rule)?;

@@ -129,7 +129,7 @@ impl Call {
             src_address: call.source_ip.clone(),
             pin: pin.unwrap_or_default().to_owned(),
             no_pin: pin == Some(""),
-            extra_attributes: carriers(&asking.invite).into_iter().collect(),
+            extra_attributes: carriers(&self.remote_headers).into_iter().collect(),
             call: Some(call),
             ..EvaluateSipDispatchRulesRequest::default()
         };
@@ -252,18 +252,14 @@ impl Call {
 
     fn take_rule(&mut self, desk: &Desk, rules: &EvaluateSipDispatchRulesResponse) {
         self.cdr.rule = Some(rules.sip_dispatch_rule_id.clone());
-        let terms = Terms::of_rules(rules);
-        let mut attributes: Vec<_> = rules.participant_attributes.clone().into_iter().collect();
-        if let Some(asking) = &self.asking {
-            attributes.extend(terms.attributes_of(&asking.invite));
-        }
         self.destination = Destination::Room {
             room: rules.room_name.clone(),
             identity: rules.participant_identity.clone(),
             name: rules.participant_name.clone(),
-            attributes,
-            terms: Box::new(terms),
+            attributes: rules.participant_attributes.clone().into_iter().collect(),
+            terms: Box::new(Terms::of_rules(rules)),
         };
+        self.map_headers();
         self.cdr.destination = self.destination.of_cdr();
         self.decided(
             desk,

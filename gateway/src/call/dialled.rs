@@ -4,7 +4,6 @@
 use super::desk::Desk;
 use super::dialling::Answerer;
 use super::{Call, State};
-use crate::control::Stage;
 use bytes::Bytes;
 use trunkline_psrpc::{
     InternalCreateSipParticipantRequest as Order, InternalCreateSipParticipantResponse as Placed, PsrpcError,
@@ -26,38 +25,24 @@ impl Call {
             return;
         }
         self.set_status(desk, "ringing");
-        self.headers_came(desk, response);
+        self.headers_came(desk, &super::inbound::headers_of(response));
     }
 
-    fn headers_came(&mut self, desk: &Desk, response: &Message) {
+    fn headers_came(&mut self, desk: &Desk, headers: &[(String, String)]) {
         let Some(guest) = &self.guest else { return };
-        let attributes = guest.terms.attributes_of(response);
+        let attributes = guest.terms.attributes_of(headers);
         self.add_attributes(desk, attributes);
     }
 
     /// Somebody answered.
     pub(super) fn dialled_answered(&mut self, desk: &mut Desk, response: &Message, sdp: Option<Bytes>) {
-        self.remote_headers = super::inbound::headers_of(response);
-        self.headers_came(desk, response);
+        let headers = super::inbound::headers_of(response);
+        self.headers_came(desk, &headers);
+        self.remote_headers = headers;
         if let Some(tag) = desk.endpoint.identity(self.sip).map(|identity| identity.remote_tag) {
             self.add_attributes(desk, vec![("sip.callTag".to_owned(), tag)]);
         }
-        self.state = State::Answered;
-        self.cdr.status = 200;
-        self.cdr.answered = Some(desk.chronicle.wall(desk.now));
-        desk.totals.answered += 1;
-        self.entered(desk, "answered", "");
-        self.passed(desk, Stage::Join);
-        self.begins(desk, Stage::WaitMedia);
-        if let Some(answer) = &sdp {
-            self.describes(desk, false, true, answer);
-        }
-        let session = sdp.ok_or_else(|| "the 200 has no answer".to_owned()).and_then(|sdp| {
-            let media = self.media.as_mut().ok_or_else(|| "the call has no media".to_owned())?;
-            media.talks.accept(&sdp).map_err(|error| error.to_string())
-        });
-        if let Err(why) = session.and_then(|session| self.run(desk, session).map_err(|no| no.why)) {
-            let why = format!("the answer cannot be used: {why}");
+        if let Err(why) = self.take_answer(desk, sdp) {
             self.tell_who_asked(Err(PsrpcError::new(code::FAILED_PRECONDITION, why.clone())));
             return self.hang_up(desk, 88, &why);
         }

@@ -9,7 +9,6 @@ use super::desk::Desk;
 use super::terms::Terms;
 use super::{Call, State, words};
 use crate::control::Stage;
-use crate::prompts::PromptName;
 use bytes::Bytes;
 use livekit_protocol::SipCallStatus;
 use std::collections::BTreeMap;
@@ -53,7 +52,7 @@ pub(super) struct Guest {
     asked: bool,
     seat: Option<Box<dyn Seat>>,
     /// The caller is answered and nobody could be heard yet: he hears ringing (`rooms.ringback`).
-    alone: bool,
+    pub alone: bool,
     /// `PA_…`
     pub sid: String,
     /// `RM_…`
@@ -232,10 +231,9 @@ impl Call {
                 self.report(desk, SipCallStatus::ScsParticipantJoined);
                 self.is_let_in(desk);
                 if sip > 0 {
-                    self.has_company(desk);
-                }
-                if sip > 0 || desk.config.rooms.answer == Answer::WhenJoined {
                     self.somebody_is_there(desk);
+                } else if desk.config.rooms.answer == Answer::WhenJoined {
+                    self.answer_who_rings(desk);
                 }
             }
             Event::Ready { .. } => {
@@ -251,11 +249,9 @@ impl Call {
             Event::Hears { identity, codec, .. } => {
                 self.entered(desk, "hears", &format!("{identity}, {codec}"));
                 self.passed(desk, Stage::TrackSubscribe);
-                self.has_company(desk);
                 self.somebody_is_there(desk);
             }
             Event::Others { sip, .. } if sip > 0 => {
-                self.has_company(desk);
                 self.somebody_is_there(desk);
             }
             Event::Key { digit, .. } => self.key_of_the_room(desk, digit),
@@ -289,36 +285,6 @@ impl Call {
         }
     }
 
-    /// The caller is up and alone: ringing, again and again, until somebody can be heard.
-    pub(super) fn ring_back(&mut self, desk: &Desk) {
-        if self.is_alone() && self.prompts == 0 {
-            self.play(desk, PromptName::Ringback);
-        }
-    }
-
-    pub(super) fn is_alone(&self) -> bool {
-        self.guest.as_ref().is_some_and(|guest| guest.alone)
-    }
-
-    /// Somebody can be heard, or is another telephone.
-    fn has_company(&mut self, desk: &Desk) {
-        let Some(guest) = &mut self.guest else { return };
-        if std::mem::take(&mut guest.alone) && matches!(self.company, Company::Live) {
-            self.hush(desk);
-        }
-    }
-
-    /// Whoever rings is answered now.
-    fn somebody_is_there(&mut self, desk: &mut Desk) {
-        let Some(guest) = &mut self.guest else { return };
-        let Some(sdp) = guest.unanswered.take() else { return };
-        let mut headers = guest.terms.headers.clone();
-        headers.extend(guest.terms.headers_of(&guest.attributes));
-        self.waits_until = None;
-        self.passed(desk, Stage::WaitSubscribe);
-        self.answer(desk, sdp, &headers);
-    }
-
     /// For the metrics.
     fn is_let_in(&mut self, desk: &Desk) {
         self.passed(desk, Stage::LkConnect);
@@ -326,17 +292,6 @@ impl Call {
         for stage in [Stage::TrackPublish, Stage::TrackSubscribe, Stage::WaitSubscribe] {
             self.begins(desk, stage);
         }
-    }
-
-    /// It rings still: once more, or no longer.
-    pub(super) fn rings_on(&mut self, desk: &mut Desk) {
-        let Some(guest) = &self.guest else { return };
-        let until = guest.ring_until;
-        if desk.now >= until {
-            return self.refuse(desk, 486, "nobody in the room could be heard in time", None);
-        }
-        let _ = desk.endpoint.ring(desk.now, self.sip, 180, None, false, &[]);
-        self.waits_until = Some((desk.now + desk.config.ringing_interval).min(until));
     }
 
     /// The call is up: everybody may know.

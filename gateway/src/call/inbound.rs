@@ -199,7 +199,7 @@ impl Call {
     /// What the headers of its INVITE say goes to the attributes that it has in a LiveKit room.
     pub(super) fn map_headers(&mut self) {
         if let Destination::Room { attributes, terms, .. } = &mut self.destination {
-            attributes.extend(terms.attributes_of_headers(&self.remote_headers));
+            attributes.extend(terms.attributes_of(&self.remote_headers));
         }
     }
 
@@ -268,11 +268,7 @@ impl Call {
         let answered = rung.and_then(|()| desk.endpoint.answer(now, self.sip, sdp, headers));
         match answered {
             Ok(()) => {
-                self.state = State::Answered;
-                self.cdr.status = 200;
-                self.cdr.answered = Some(desk.chronicle.wall(now));
-                desk.totals.answered += 1;
-                self.entered(desk, "answered", "");
+                self.is_answered(desk);
                 desk.chronicle.update(&self.cdr);
                 self.passed(desk, Stage::CallAccept);
                 self.begins(desk, Stage::SipAccept);

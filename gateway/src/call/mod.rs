@@ -36,6 +36,7 @@ mod table;
 mod terms;
 #[cfg(test)]
 mod tests;
+mod waiting;
 mod words;
 
 pub use desk::{House, LookUp};

@@ -99,24 +99,31 @@ pub(super) fn place(desk: &mut Desk, near: &Call, to: &str, flow: Flow) -> Resul
 }
 
 impl Call {
-    /// Our INVITE was answered.
-    pub(super) fn far_answered(&mut self, desk: &mut Desk, sdp: Option<Bytes>) {
+    /// Somebody answered our INVITE; an error says why the answer is of no use.
+    pub(super) fn take_answer(&mut self, desk: &mut Desk, sdp: Option<Bytes>) -> Result<(), String> {
+        self.is_answered(desk);
+        self.passed(desk, Stage::Join);
+        self.begins(desk, Stage::WaitMedia);
+        let sdp = sdp.ok_or("the 200 has no answer")?;
+        self.describes(desk, false, true, &sdp);
+        let media = self.media.as_mut().ok_or("the call has no media")?;
+        let unusable = |why: String| format!("the answer cannot be used: {why}");
+        let session = media.talks.accept(&sdp).map_err(|error| unusable(error.to_string()))?;
+        self.run(desk, session).map_err(|no| unusable(no.why))
+    }
+
+    /// From here on it is an answered call, for the records and the totals.
+    pub(super) fn is_answered(&mut self, desk: &mut Desk) {
         self.state = State::Answered;
         self.cdr.status = 200;
         self.cdr.answered = Some(desk.chronicle.wall(desk.now));
         desk.totals.answered += 1;
         self.entered(desk, "answered", "");
-        self.passed(desk, Stage::Join);
-        self.begins(desk, Stage::WaitMedia);
-        if let Some(answer) = &sdp {
-            self.describes(desk, false, true, answer);
-        }
-        let Some(media) = &mut self.media else { return };
-        let session = sdp.ok_or("the 200 has no answer".to_owned()).and_then(|sdp| {
-            media.talks.accept(&sdp).map_err(|error| format!("the answer cannot be used: {error}"))
-        });
-        let ran = session.and_then(|session| self.run(desk, session).map_err(|no| no.why));
-        match (ran, self.partner) {
+    }
+
+    /// Our INVITE was answered.
+    pub(super) fn far_answered(&mut self, desk: &mut Desk, sdp: Option<Bytes>) {
+        match (self.take_answer(desk, sdp), self.partner) {
             (Ok(()), Some(partner)) => {
                 self.state = State::Up;
                 self.met = true;

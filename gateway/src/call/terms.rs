@@ -4,18 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use trunkline_dialplan::{DispatchRule, IncludeHeaders, Trunk};
 use trunkline_media::sdp::Encryption;
 use trunkline_psrpc::{EvaluateSipDispatchRulesResponse, InternalCreateSipParticipantRequest, Span};
-use trunkline_sip::message::Message;
 use trunkline_sip::{Extra, Time};
-
-/// Which headers become attributes by themselves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Include {
-    #[default]
-    None,
-    /// `X-…`
-    Extensions,
-    All,
-}
 
 /// See the module.
 #[derive(Debug, Clone, Default)]
@@ -25,7 +14,7 @@ pub(super) struct Terms {
     pub headers: Vec<Extra>,
     pub headers_to_attributes: Vec<(String, String)>,
     pub attributes_to_headers: Vec<(String, String)>,
-    pub include: Include,
+    pub include: IncludeHeaders,
     pub ringing: Option<Time>,
     pub longest: Option<Time>,
     pub room_config: Option<livekit_protocol::RoomConfiguration>,
@@ -60,7 +49,7 @@ impl Terms {
             headers: sorted(&rules.headers),
             headers_to_attributes: sorted(&rules.headers_to_attributes),
             attributes_to_headers: sorted(&rules.attributes_to_headers),
-            include: Include::of(rules.include_headers),
+            include: include(rules.include_headers),
             ringing: rules.ringing_timeout.and_then(Span::time),
             longest: rules.max_call_duration.and_then(Span::time),
             room_config: rules.room_config.clone(),
@@ -77,7 +66,7 @@ impl Terms {
             headers: Vec::new(),
             headers_to_attributes: sorted(&order.headers_to_attributes),
             attributes_to_headers: sorted(&order.attributes_to_headers),
-            include: Include::of(order.include_headers),
+            include: include(order.include_headers),
             ringing: order.ringing_timeout.and_then(Span::time),
             longest: order.max_call_duration.and_then(Span::time),
             room_config: None,
@@ -104,35 +93,28 @@ impl Terms {
             headers: pairs(&trunk.mapping.headers),
             headers_to_attributes: pairs(&trunk.mapping.headers_to_attributes),
             attributes_to_headers: pairs(&trunk.mapping.attributes_to_headers),
-            include: match trunk.mapping.include_headers {
-                IncludeHeaders::None => Include::None,
-                IncludeHeaders::XHeaders => Include::Extensions,
-                IncludeHeaders::All => Include::All,
-            },
+            include: trunk.mapping.include_headers,
             ringing: milliseconds(trunk.ringing_timeout_ms),
             longest: milliseconds(trunk.max_call_duration_ms),
             ..terms
         }
     }
 
-    /// Attributes that the headers of a message make.
-    pub(super) fn attributes_of(&self, message: &Message) -> Vec<(String, String)> {
-        self.attributes_of_headers(&super::inbound::headers_of(message))
-    }
-
-    /// The same of headers whose names are in small letters.
-    pub(super) fn attributes_of_headers(&self, headers: &[(String, String)]) -> Vec<(String, String)> {
-        let mut found = carriers_among(headers);
+    /// Attributes that headers make; their names are in small letters (`headers_of`).
+    pub(super) fn attributes_of(&self, headers: &[(String, String)]) -> Vec<(String, String)> {
+        let mut found = carriers(headers);
         for (header, attribute) in &self.headers_to_attributes {
             if let Some(value) = header_of(headers, header) {
                 found.insert(attribute.clone(), short(value));
             }
         }
-        for (name, value) in headers {
-            if self.include == Include::All || (self.include == Include::Extensions && name.starts_with("x-"))
-            {
-                found.insert(format!("sip.h.{name}"), short(value));
-            }
+        let included = |name: &str| match self.include {
+            IncludeHeaders::None => false,
+            IncludeHeaders::XHeaders => name.starts_with("x-"),
+            IncludeHeaders::All => true,
+        };
+        for (name, value) in headers.iter().filter(|(name, _)| included(name)) {
+            found.insert(format!("sip.h.{name}"), short(value));
         }
         found.into_iter().collect()
     }
@@ -148,13 +130,12 @@ impl Terms {
     }
 }
 
-impl Include {
-    fn of(number: i32) -> Self {
-        match number {
-            1 => Self::Extensions,
-            2 => Self::All,
-            _ => Self::None,
-        }
+/// `SIPHeaderOptions`.
+fn include(number: i32) -> IncludeHeaders {
+    match number {
+        1 => IncludeHeaders::XHeaders,
+        2 => IncludeHeaders::All,
+        _ => IncludeHeaders::None,
     }
 }
 
@@ -170,11 +151,7 @@ fn set(text: &str) -> Option<String> {
 }
 
 /// What carriers say of a call, whatever the trunk maps.
-pub(super) fn carriers(message: &Message) -> BTreeMap<String, String> {
-    carriers_among(&super::inbound::headers_of(message))
-}
-
-fn carriers_among(headers: &[(String, String)]) -> BTreeMap<String, String> {
+pub(super) fn carriers(headers: &[(String, String)]) -> BTreeMap<String, String> {
     let named = |(header, attribute): &(&str, &str)| {
         Some(((*attribute).to_owned(), short(header_of(headers, header)?)))
     };

@@ -1,11 +1,9 @@
 //! Trunks.
 
-use super::{
-    encryption_number, hashed, include_option, included, media_config, media_of, milliseconds, sorted, span,
-};
+use super::{encryption_number, hashed, include_option, mapping, media_config, media_of, milliseconds, span};
 use crate::{Fault, check};
 use livekit_protocol::{SipInboundTrunkInfo, SipOutboundTrunkInfo, SipTransport};
-use trunkline_dialplan::{HeaderMapping, OutboundTrunk, Trunk, TrunkTransport};
+use trunkline_dialplan::{OutboundTrunk, Trunk, TrunkTransport};
 
 /// Checked. `limits` gives what LiveKit's message has no field for.
 pub(crate) fn inbound_of(info: SipInboundTrunkInfo, id: &str, limits: &Trunk) -> Result<Trunk, Fault> {
@@ -24,12 +22,12 @@ pub(crate) fn inbound_of(info: SipInboundTrunkInfo, id: &str, limits: &Trunk) ->
         metadata: info.metadata,
         max_calls: limits.max_calls,
         calls_per_second: limits.calls_per_second,
-        mapping: HeaderMapping {
-            headers: sorted(info.headers),
-            headers_to_attributes: sorted(info.headers_to_attributes),
-            attributes_to_headers: sorted(info.attributes_to_headers),
-            include_headers: included(info.include_headers),
-        },
+        mapping: mapping(
+            info.headers,
+            info.headers_to_attributes,
+            info.attributes_to_headers,
+            info.include_headers,
+        ),
         media,
         ringing_timeout_ms: milliseconds(info.ringing_timeout, "ringing_timeout")?,
         max_call_duration_ms: milliseconds(info.max_call_duration, "max_call_duration")?,
@@ -80,12 +78,12 @@ pub(crate) fn outbound_of(info: SipOutboundTrunkInfo, id: &str) -> Result<Outbou
         auth_username: info.auth_username,
         auth_password: info.auth_password,
         from_host: info.from_host,
-        mapping: HeaderMapping {
-            headers: sorted(info.headers),
-            headers_to_attributes: sorted(info.headers_to_attributes),
-            attributes_to_headers: sorted(info.attributes_to_headers),
-            include_headers: included(info.include_headers),
-        },
+        mapping: mapping(
+            info.headers,
+            info.headers_to_attributes,
+            info.attributes_to_headers,
+            info.include_headers,
+        ),
         media,
     };
     trunk.check().map_err(Fault::invalid)?;

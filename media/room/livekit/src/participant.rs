@@ -8,17 +8,18 @@
 mod comeback;
 mod messages;
 mod requests;
+mod wishes;
+
+pub(crate) use wishes::Wish;
 
 use crate::line::{Footing, Line, News, Order};
 use crate::people::People;
 use crate::rooms::Teller;
 use crate::seat::{Chair, RoomSeat};
 use crate::signal::{Dial, Lost, Signal};
-use crate::{Event, Join, JoinError, Leave, data};
+use crate::{Event, Join, JoinError, data};
 use livekit_protocol::signal_request::Message as Request;
-use livekit_protocol::{
-    DisconnectReason, JoinResponse, TrackPublishedResponse, UpdateParticipantMetadata, UpdateSubscription,
-};
+use livekit_protocol::{DisconnectReason, JoinResponse, TrackPublishedResponse};
 use requests::{description, join_request, line};
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
@@ -41,18 +42,6 @@ const PATH: Duration = Duration::from_secs(4);
 const FRAME: Duration = Duration::from_millis(20);
 /// An answer is with whoever asked, within this.
 const HEARD: Duration = Duration::from_millis(150);
-
-/// What the gateway wants of a participant.
-#[derive(Debug)]
-pub(crate) enum Wish {
-    Listen,
-    TakeSeat,
-    Play(Option<Arc<Prompt>>),
-    Attributes(Vec<(String, String)>),
-    Key(char),
-    Answer { id: String, to: String, answer: Result<String, (u32, String)> },
-    Leave(Leave),
-}
 
 /// Who drives the line.
 enum Media {
@@ -391,59 +380,6 @@ impl Life {
         }
         self.signal.leave(reason).await;
         Turn::Over(reason)
-    }
-
-    /// The gateway wants something.
-    async fn wish(&mut self, wish: Wish) -> Result<(), Turn> {
-        match wish {
-            Wish::Listen => {
-                self.listens = true;
-                self.subscribe(self.people.tracks()).await?;
-            }
-            Wish::TakeSeat => {
-                self.seat_wanted = true;
-                self.hand_over().await;
-            }
-            Wish::Play(sound) => {
-                if let (Some(sound), Media::Here(line)) = (&sound, &mut self.media) {
-                    line.set_rate(sound.rate);
-                }
-                self.playing = sound.map(|sound| (sound, 0));
-            }
-            Wish::Attributes(attributes) => {
-                self.remember(&attributes);
-                let attributes = attributes.into_iter().collect();
-                let update = UpdateParticipantMetadata { attributes, ..UpdateParticipantMetadata::default() };
-                self.say(Request::UpdateMetadata(update)).await?;
-            }
-            Wish::Key(digit) => {
-                if let Some(packet) = data::key(digit) {
-                    self.order(Order::Data(packet));
-                }
-            }
-            Wish::Answer { id, to, answer } => {
-                self.order(Order::Data(data::answer(&id, &to, answer)));
-                self.said_at = Some(Instant::now());
-            }
-            Wish::Leave(why) => return Err(self.leave(why.reason()).await),
-        }
-        Ok(())
-    }
-
-    /// Who joins anew has the attributes of now, not those of the first day.
-    fn remember(&mut self, attributes: &[(String, String)]) {
-        let known = &mut self.join.attributes;
-        known.retain(|(name, _)| !attributes.iter().any(|(newer, _)| newer == name));
-        known.extend(attributes.iter().filter(|(_, value)| !value.is_empty()).cloned());
-    }
-
-    async fn subscribe(&mut self, track_sids: Vec<String>) -> Result<(), Turn> {
-        if track_sids.is_empty() {
-            return Ok(());
-        }
-        self.asked.extend(track_sids.iter().cloned());
-        let update = UpdateSubscription { track_sids, subscribe: true, ..UpdateSubscription::default() };
-        self.say(Request::Subscription(update)).await
     }
 }
 
