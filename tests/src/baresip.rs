@@ -12,99 +12,37 @@ pub struct Baresip {
     folder: TempDir,
 }
 
-impl Baresip {
-    /// Calls `uri`, speaks `speech`, and hangs up after `seconds` if the other side has not.
-    ///
-    /// `codec` is baresip's own name and rate, such as `PCMU/8000/1` or `opus/48000/2`.
-    #[must_use]
-    pub fn call(uri: &str, speech: &Path, seconds: u32, codec: &str, transport: &str) -> Self {
-        Self::start(
-            crate::free_port(),
-            speech,
-            seconds,
-            codec,
-            transport,
-            "",
-            &["-e", &format!("/dial {uri}")],
-        )
+/// How a telephone is set up.
+struct Setup<'a> {
+    codec: &'a str,
+    transport: &'a str,
+    /// Parameters of its account, each with its semicolon.
+    account: &'a str,
+    /// More lines of its configuration.
+    lines: &'a str,
+}
+
+impl Default for Setup<'_> {
+    fn default() -> Self {
+        Self { codec: "PCMU/8000/1", transport: "udp", account: "", lines: "" }
+    }
+}
+
+impl Setup<'_> {
+    fn calls(&self, uri: &str, speech: &Path, seconds: u32) -> Baresip {
+        self.start(crate::free_port(), speech, seconds, &["-e", &format!("/dial {uri}")])
     }
 
-    /// The same in PCMU over UDP, with credentials for whoever asks for them.
-    #[must_use]
-    pub fn call_as(uri: &str, speech: &Path, seconds: u32, username: &str, password: &str) -> Self {
-        let account = format!(";auth_user={username};auth_pass={password}");
-        let dial = format!("/dial {uri}");
-        Self::start(crate::free_port(), speech, seconds, "PCMU/8000/1", "udp", &account, &["-e", &dial])
-    }
-
-    /// The same in PCMU, with its sound encrypted as `mediaenc` has it: `srtp` offers keys in RTP/AVP, `srtp-mand`
-    /// RTP/SAVP.
-    #[must_use]
-    pub fn call_encrypted(uri: &str, speech: &Path, seconds: u32, mediaenc: &str) -> Self {
-        let account = format!(";mediaenc={mediaenc}");
-        let dial = format!("/dial {uri}");
-        Self::start(crate::free_port(), speech, seconds, "PCMU/8000/1", "udp", &account, &["-e", &dial])
-    }
-
-    /// The same, for a call that it answers.
-    #[must_use]
-    pub fn answer_encrypted(port: u16, speech: &Path, seconds: u32, mediaenc: &str) -> Self {
-        let account = format!(";answermode=auto;mediaenc={mediaenc}");
-        Self::start(port, speech, seconds, "PCMU/8000/1", "udp", &account, &[])
-    }
-
-    /// Answers calls at this port of loopback, speaks `speech`, and ends after `seconds`.
-    #[must_use]
-    pub fn answer(port: u16, speech: &Path, seconds: u32) -> Self {
-        Self::start(port, speech, seconds, "PCMU/8000/1", "udp", ";answermode=auto", &[])
-    }
-
-    /// Calls with TLS to whom this authority vouches for, its sound encrypted.
-    #[must_use]
-    pub fn call_over_tls(uri: &str, speech: &Path, seconds: u32, authority: &Path) -> Self {
-        let dial = format!("/dial {uri}");
-        let lines = format!("sip_cafile {}\nsip_verify_server yes\n", authority.display());
-        let account = ";mediaenc=srtp-mand";
-        let codec = "PCMU/8000/1";
-        Self::configured(crate::free_port(), speech, seconds, codec, "tls", account, &["-e", &dial], &lines)
-    }
-
-    /// Answers calls over TLS at the port after this one, with this certificate and key in one file.
-    #[must_use]
-    pub fn answer_over_tls(port: u16, speech: &Path, seconds: u32, certificate: &Path) -> Self {
-        let lines = format!("sip_certificate {}\n", certificate.display());
-        let account = ";answermode=auto;mediaenc=srtp";
-        Self::configured(port, speech, seconds, "PCMU/8000/1", "tls", account, &[], &lines)
-    }
-
-    fn start(
-        port: u16,
-        speech: &Path,
-        seconds: u32,
-        codec: &str,
-        transport: &str,
-        account: &str,
-        more: &[&str],
-    ) -> Self {
-        Self::configured(port, speech, seconds, codec, transport, account, more, "")
-    }
-
-    #[allow(clippy::too_many_arguments)] // the whole of what a telephone can be set to
-    fn configured(
-        port: u16,
-        speech: &Path,
-        seconds: u32,
-        codec: &str,
-        transport: &str,
-        account: &str,
-        more: &[&str],
-        lines: &str,
-    ) -> Self {
+    fn start(&self, port: u16, speech: &Path, seconds: u32, more: &[&str]) -> Baresip {
         let folder = tempfile::tempdir().expect("a folder");
-        fs::write(folder.path().join("config"), config(folder.path(), port, speech) + lines).expect("config");
+        fs::write(folder.path().join("config"), config(folder.path(), port, speech) + self.lines)
+            .expect("config");
         fs::write(
             folder.path().join("accounts"),
-            format!("<sip:baresip@127.0.0.1:{port};transport={transport}>;regint=0;audio_codecs={codec}{account}\n"),
+            format!(
+                "<sip:baresip@127.0.0.1:{port};transport={}>;regint=0;audio_codecs={}{}\n",
+                self.transport, self.codec, self.account
+            ),
         )
         .expect("accounts");
         fs::write(folder.path().join("contacts"), "").expect("contacts");
@@ -118,7 +56,67 @@ impl Baresip {
             .stderr(log)
             .spawn()
             .expect("baresip runs; Debian package baresip-core");
-        Self { child, folder }
+        Baresip { child, folder }
+    }
+}
+
+impl Baresip {
+    /// Calls `uri`, speaks `speech`, and hangs up after `seconds` if the other side has not.
+    ///
+    /// `codec` is baresip's own name and rate, such as `PCMU/8000/1` or `opus/48000/2`.
+    #[must_use]
+    pub fn call(uri: &str, speech: &Path, seconds: u32, codec: &str, transport: &str) -> Self {
+        Setup { codec, transport, ..Setup::default() }.calls(uri, speech, seconds)
+    }
+
+    /// The same in PCMU over UDP, with credentials for whoever asks for them.
+    #[must_use]
+    pub fn call_as(uri: &str, speech: &Path, seconds: u32, username: &str, password: &str) -> Self {
+        let account = format!(";auth_user={username};auth_pass={password}");
+        Setup { account: &account, ..Setup::default() }.calls(uri, speech, seconds)
+    }
+
+    /// The same in PCMU, with its sound encrypted as `mediaenc` has it: `srtp` offers keys in RTP/AVP, `srtp-mand`
+    /// RTP/SAVP.
+    #[must_use]
+    pub fn call_encrypted(uri: &str, speech: &Path, seconds: u32, mediaenc: &str) -> Self {
+        let account = format!(";mediaenc={mediaenc}");
+        Setup { account: &account, ..Setup::default() }.calls(uri, speech, seconds)
+    }
+
+    /// The same, for a call that it answers.
+    #[must_use]
+    pub fn answer_encrypted(port: u16, speech: &Path, seconds: u32, mediaenc: &str) -> Self {
+        let account = format!(";answermode=auto;mediaenc={mediaenc}");
+        Setup { account: &account, ..Setup::default() }.start(port, speech, seconds, &[])
+    }
+
+    /// Answers calls at this port of loopback, speaks `speech`, and ends after `seconds`.
+    #[must_use]
+    pub fn answer(port: u16, speech: &Path, seconds: u32) -> Self {
+        Setup { account: ";answermode=auto", ..Setup::default() }.start(port, speech, seconds, &[])
+    }
+
+    /// Calls with TLS to whom this authority vouches for, its sound encrypted.
+    #[must_use]
+    pub fn call_over_tls(uri: &str, speech: &Path, seconds: u32, authority: &Path) -> Self {
+        let lines = format!("sip_cafile {}\nsip_verify_server yes\n", authority.display());
+        let setup =
+            Setup { transport: "tls", account: ";mediaenc=srtp-mand", lines: &lines, ..Setup::default() };
+        setup.calls(uri, speech, seconds)
+    }
+
+    /// Answers calls over TLS at the port after this one, with this certificate and key in one file.
+    #[must_use]
+    pub fn answer_over_tls(port: u16, speech: &Path, seconds: u32, certificate: &Path) -> Self {
+        let lines = format!("sip_certificate {}\n", certificate.display());
+        let account = ";answermode=auto;mediaenc=srtp";
+        Setup { transport: "tls", account, lines: &lines, ..Setup::default() }.start(
+            port,
+            speech,
+            seconds,
+            &[],
+        )
     }
 
     /// Waits for its end and gives what it heard (a WAV file), and what it printed.
