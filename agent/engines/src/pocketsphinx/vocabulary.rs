@@ -8,8 +8,7 @@ use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use tempfile::NamedTempFile;
 
 /// How people begin to say what they want.
 const OPENINGS: [&str; 24] = [
@@ -105,35 +104,43 @@ fn lines(phrases: Vec<Vec<String>>, known: impl Fn(&str) -> bool) -> Vec<Vec<Str
     lines
 }
 
-/// A language model where the library can read it: it takes a path and nothing else.
+/// A language model where the library can read it: it takes a path and nothing else. Its name is random: in a
+/// container every process has the same number, and what one that was killed left behind must be in nobody's way.
 #[derive(Debug)]
-pub(super) struct ModelFile(PathBuf);
-
-static FILES: AtomicU64 = AtomicU64::new(0);
+pub(super) struct ModelFile(NamedTempFile);
 
 impl ModelFile {
     fn write(text: &str) -> Result<Self, EngineError> {
-        let number = FILES.fetch_add(1, Ordering::Relaxed);
-        let name = format!("trunkline-{}-{number}.lm", std::process::id());
-        let path = std::env::temp_dir().join(name);
+        let folder = std::env::temp_dir();
         let failed = |error: std::io::Error| EngineError::Scratch {
             engine: ENGINE,
-            path: path.display().to_string(),
+            path: folder.join("trunkline-*.lm").display().to_string(),
             why: error.to_string(),
         };
-        // `create_new` follows no link that somebody else put there.
-        let mut file = std::fs::File::create_new(&path).map_err(failed)?;
+        let named = tempfile::Builder::new().prefix("trunkline-").suffix(".lm").tempfile_in(&folder);
+        let mut file = named.map_err(failed)?;
         file.write_all(text.as_bytes()).map_err(failed)?;
-        Ok(Self(path))
+        Ok(Self(file))
     }
 
     pub(super) fn path(&self) -> Option<CString> {
-        CString::new(self.0.as_os_str().as_bytes()).ok()
+        CString::new(self.0.path().as_os_str().as_bytes()).ok()
     }
 }
 
-impl Drop for ModelFile {
-    fn drop(&mut self) {
-        let _gone_already = std::fs::remove_file(&self.0);
+#[cfg(test)]
+mod model_files {
+    use super::*;
+
+    #[test]
+    fn what_a_process_that_was_killed_left_behind_is_in_nobodys_way() {
+        // In a container every process has the same number.
+        let names = (0..64).map(|n| format!("trunkline-{}-{n}.lm", std::process::id()));
+        let left: Vec<std::path::PathBuf> = names.map(|name| std::env::temp_dir().join(name)).collect();
+        left.iter().for_each(|path| drop(std::fs::write(path, "left behind")));
+        let written = ModelFile::write("a model");
+        left.iter().for_each(|path| drop(std::fs::remove_file(path)));
+        let path = written.unwrap().path().unwrap();
+        assert!(!path.to_string_lossy().is_empty());
     }
 }
